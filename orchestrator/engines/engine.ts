@@ -1,0 +1,43 @@
+import type { AttemptExit } from '../protocol/exit-record.ts'
+import type { JobFile } from '../protocol/job-file.ts'
+
+export type Signal = 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2' | 'SIGKILL'
+
+/**
+ * What can be known of an attempt.
+ * - unclaimed: nobody has started it, and somebody still may
+ * - revoked: nobody has started it, and nobody can any more
+ * - running: it was claimed and is alive
+ * - exited: it is over; `exit` is null when it left no record (its launcher was killed)
+ * - unknown: the engine can't tell now; never treated as over
+ */
+export type Observation =
+  | { state: 'unclaimed' | 'revoked' | 'running' | 'unknown' }
+  | { state: 'exited'; exit: AttemptExit | null }
+
+export type Launch = {
+  job: JobFile
+  /** Environment for the ranks, on top of a minimal one. */
+  env: Record<string, string>
+  /** Secret values by name; written to a file that only the attempt's user can read. */
+  secrets: Record<string, string>
+}
+
+/** Starts, watches and ends attempts in one kind of place. All calls are idempotent by attempt id. */
+export interface Engine {
+  readonly kind: 'local' | 'container' | 'slurm'
+  /** Absolute path of the attempt's directory, whether or not it exists yet. */
+  directory(attempt: string): string
+  /** Starts the attempt unless it was started, or revoked, before. Returns once it can no longer get lost. */
+  launch(launch: Launch): Promise<void>
+  /** One look at many attempts. */
+  observe(attempts: string[]): Promise<Map<string, Observation>>
+  /** Delivered to every rank; an attempt that is over is left alone. */
+  signal(attempt: string, signal: Signal): Promise<void>
+  /** Takes the attempt's claim so that it can never start; says `running` when it was too late. */
+  revoke(attempt: string): Promise<'revoked' | 'running' | 'exited'>
+  /** Resolves when the attempt is over (event-driven, also for adopted ones). Rejects only when aborted. */
+  ended(attempt: string, signal: AbortSignal): Promise<void>
+  /** Removes what the attempt left on the host, logs included: only after they were collected. */
+  forget(attempt: string): Promise<void>
+}

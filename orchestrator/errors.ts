@@ -1,0 +1,55 @@
+type Entry = { exit: 2 | 3 | 4; hint: string }
+
+/** Every error that a user can meet: a stable code, what happened, what to do. Exit codes: 2 input, 3 gate, 4 environment. */
+const errors = {
+  SPEC_INVALID: { exit: 2, hint: 'mend the places above; `orchestrate schema` prints the JSON Schema for your editor' },
+  INPUT_NOT_FOUND: { exit: 2, hint: 'check the path' },
+  ARGUMENT_INVALID: { exit: 2, hint: 'see --help' },
+  WORKER_INVALID: { exit: 2, hint: 'a worker folder holds worker.json; see CONTRIBUTING.md, "add a stage"' },
+  RUN_NOT_FOUND: { exit: 2, hint: '`orchestrate status` lists the runs' },
+  JOB_NOT_FOUND: { exit: 2, hint: '`orchestrate status <run>` lists the jobs of a run' },
+  JOB_AMBIGUOUS: { exit: 2, hint: 'name the cell too: stage[cell], or give more digits of the key' },
+  ATTEMPT_NOT_FOUND: { exit: 2, hint: '`orchestrate status <run> --json` lists the attempts' },
+  STORE_UNWRITABLE: { exit: 4, hint: 'check the path or bucket, its permissions, and the free space' },
+  STORE_NOT_CONDITIONAL: {
+    exit: 4,
+    hint: 'use a store that honours If-None-Match: without it two attempts could both win',
+  },
+  STORE_UNREACHABLE: { exit: 4, hint: 'check the endpoint and the network' },
+  STORE_DENIED: { exit: 4, hint: 'check the credentials and the bucket policy' },
+  STORE_FULL: { exit: 4, hint: 'free some space; what was committed is unharmed' },
+  STORE_OWNED: {
+    exit: 4,
+    hint: 'one store prefix has one control plane: stop the other one, or choose another prefix',
+  },
+  REDIS_MISSING: { exit: 4, hint: 'run `npm run setup`, or set REDIS_URL' },
+  REDIS_UNREACHABLE: { exit: 4, hint: 'check REDIS_URL and that Redis runs' },
+  REDIS_EVICTS: { exit: 4, hint: 'set maxmemory-policy noeviction: queued work would be lost' },
+  REDIS_TOO_OLD: { exit: 4, hint: 'use Redis 6.2 or newer' },
+  PYTHON_MISSING: { exit: 4, hint: 'run `npm run setup`' },
+  DAEMON_UNREACHABLE: { exit: 4, hint: 'see the daemon log named above; `orchestrate doctor` checks the machine' },
+  DAEMON_RUNNING: { exit: 4, hint: '`orchestrate stop` ends it' },
+  PORT_IN_USE: { exit: 4, hint: 'choose another with --port' },
+  STATE_UNWRITABLE: { exit: 4, hint: 'choose another state directory with ORCHESTRATE_STATE' },
+  DISK_FULL: { exit: 4, hint: 'free some space, then `orchestrate resume`; committed checkpoints are unharmed' },
+  SECRET_MISSING: { exit: 4, hint: 'set it in the environment of the command that submits' },
+} as const satisfies Record<string, Entry>
+
+export type ErrorCode = keyof typeof errors
+
+export const errorCodes: Readonly<Record<ErrorCode, Entry>> = errors
+
+export class OrchestrateError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string
+  readonly exit: number
+
+  /** `message` says what was found and what was expected, with file:line:column where there is one. */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'OrchestrateError'
+    this.code = code
+    this.hint = errors[code].hint
+    this.exit = errors[code].exit
+  }
+}

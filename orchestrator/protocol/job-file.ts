@@ -1,0 +1,60 @@
+import { z } from 'zod'
+
+/** Where the worker finds the store; credentials come from its environment or `secrets`, never from here. */
+export const StoreAddress = z.strictObject({
+  /** `file:///folder` or `s3://bucket/prefix` */
+  url: z.string(),
+  endpoint: z.string().optional(),
+  region: z.string().optional(),
+})
+export type StoreAddress = z.infer<typeof StoreAddress>
+
+/** An input of an attempt, staged on the host that runs it. Read-only. */
+export const StagedInput = z.strictObject({
+  /** Absolute path of the folder (an artifact's output) or of the data that the pipeline names. */
+  path: z.string(),
+  format: z.string().nullable(),
+  /** Digest of the artifact's manifest, or the data's fingerprint. */
+  digest: z.string(),
+})
+export type StagedInput = z.infer<typeof StagedInput>
+
+/** `job.json`: all that an attempt is told. Written by the control plane, read by the launcher and by every rank. */
+export const JobFile = z.strictObject({
+  protocol: z.literal(1),
+  attempt: z.string(),
+  job: z.string(),
+  stage: z.string(),
+  shard: z.int().min(0),
+  shards: z.int().min(1),
+  fence: z.int().min(1),
+  /** argv of one rank; the launcher starts it `ranks` times, in `code`, which is also first on PYTHONPATH. */
+  command: z.array(z.string()).min(1),
+  /** Absolute path of the snapshot of the code that was hashed. */
+  code: z.string(),
+  entry: z.string(),
+  config: z.record(z.string(), z.json()),
+  inputs: z.record(z.string(), StagedInput.nullable()),
+  /** Names of outputs; each is a folder `outputs/<name>/` in the attempt directory, collected after exit 0. */
+  outputs: z.array(z.string()),
+  ranks: z.int().min(1),
+  /** CPU cores for the whole attempt on this host. */
+  cores: z.int().min(1),
+  /** CUDA device ids of this host, one per rank, or none. */
+  gpus: z.array(z.string()),
+  store: StoreAddress,
+  /** Checkpoints go under `<prefix>/checkpoints/<step>/` in the store. */
+  prefix: z.string(),
+  /** Store keys of checkpoint manifests that may be resumed from, best first; a broken one falls to the next. */
+  resume: z.array(z.string()),
+  checkpoint: z.strictObject({ every: z.int().min(1).nullable(), keep: z.int().min(1) }),
+  /** Seconds between SIGTERM and SIGKILL. */
+  grace: z.number().positive(),
+  /** Seconds that the attempt may run, or null. */
+  time: z.number().positive().nullable(),
+  /** Bytes of standard output or error kept per rank. */
+  logBytes: z.int().min(4096),
+  /** File with one JSON object of secrets (mode 0600), or null. */
+  secrets: z.string().nullable(),
+})
+export type JobFile = z.infer<typeof JobFile>

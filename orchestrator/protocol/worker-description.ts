@@ -1,0 +1,34 @@
+import { z } from 'zod'
+
+const Port = z.strictObject({ format: z.string().optional(), description: z.string().optional() })
+
+export const EntryDescription = z.strictObject({
+  description: z.string().optional(),
+  /** JSON Schema (2020-12) of `with:`; `default`s are filled in before the key is made. */
+  config: z.record(z.string(), z.json()),
+  inputs: z.record(z.string(), Port.extend({ required: z.boolean().default(true) })).default({}),
+  outputs: z.record(z.string(), Port).default({}),
+  /** Python modules that the entry starts from; what they import is what the key covers. Absent: every file of the folder. */
+  modules: z.array(z.string()).optional(),
+  /** Whether the entry can be cut into shards (it then reads `shard` and `shards` of job.json). */
+  shardable: z.boolean().default(false),
+  /** Whether more than one rank makes sense. */
+  distributed: z.boolean().default(false),
+})
+export type EntryDescription = z.infer<typeof EntryDescription>
+
+/** `worker.json` in a worker's folder: how it is started and what stages it offers. Exported by the worker package itself. */
+export const WorkerDescription = z.strictObject({
+  protocol: z.literal(1),
+  name: z.string(),
+  /** argv of a rank; a first word `python` means the interpreter that the pool gives to workers. Runs in the snapshot's root. */
+  command: z.array(z.string()).min(1),
+  /** Set when the folder is itself a Python package: its files then lie under this name in the snapshot. */
+  package: z.string().optional(),
+  /** File with the pinned dependencies, relative to the folder; its digest is part of every key. */
+  lock: z.string().optional(),
+  /** Globs of files other than Python modules that every entry needs. */
+  assets: z.array(z.string()).default([]),
+  entries: z.record(z.string(), EntryDescription),
+})
+export type WorkerDescription = z.infer<typeof WorkerDescription>

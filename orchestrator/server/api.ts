@@ -1,0 +1,223 @@
+import { z } from 'zod'
+
+/** The HTTP API, version 1: requests are checked with these, answers have these shapes. Used by server, CLI and dashboard. */
+
+export const JobStateName = z.enum([
+  'waiting',
+  'ready',
+  'placed',
+  'running',
+  'exited',
+  'succeeded',
+  'failed',
+  'cancelled',
+])
+export type JobStateName = z.infer<typeof JobStateName>
+export const RunStateName = z.enum(['running', 'succeeded', 'failed', 'cancelled'])
+export type RunStateName = z.infer<typeof RunStateName>
+
+const Metric = z.union([z.number(), z.object({ k: z.int(), n: z.int() })])
+
+/** POST /api/v1/runs and /api/v1/plans. Content of files travels before, by digest (POST /api/v1/blobs). */
+export const Submission = z.strictObject({
+  /** Path as the user gave it, for messages, and the text. */
+  file: z.string(),
+  text: z.string(),
+  /** Absolute folder that relative paths of the pipeline are relative to (the file's own folder). */
+  folder: z.string(),
+  /** Path in the worker's folder -> SHA-256, worker.json among them. */
+  worker: z.record(z.string(), z.string()),
+  /** `--set train.with.steps=100`, in order. */
+  set: z.array(z.string()).default([]),
+  /** `--only full`: cells by name; empty: all. */
+  only: z.array(z.string()).default([]),
+  /** Values of the environment variables that the file names as `${env.NAME}`. */
+  env: z.record(z.string(), z.string()).default({}),
+  /** Secret values by name: kept in memory and in a 0600 file, never stored. */
+  secrets: z.record(z.string(), z.string()).default({}),
+  cache: z.boolean().default(true),
+  owner: z.string(),
+  labels: z.record(z.string(), z.string()).default({}),
+  commit: z.string().nullable().default(null),
+  /** Output of `git diff HEAD`, or null. */
+  patch: z.string().nullable().default(null),
+})
+export type Submission = z.infer<typeof Submission>
+
+export const PlanView = z.object({
+  pipeline: z.string(),
+  cells: z.array(z.object({ cell: z.string(), stages: z.record(z.string(), z.string()) })),
+  jobs: z.array(
+    z.object({
+      key: z.string(),
+      stage: z.string(),
+      cells: z.array(z.string()),
+      needs: z.array(z.string()),
+      cached: z.boolean(),
+      shards: z.int(),
+      resources: z.string(),
+      /** Seconds that a cached job took, or past attempts of the stage: null where there are none. */ seconds: z
+        .number()
+        .nullable(),
+      /** When the cached artifact was made. */ createdAt: z.number().nullable(),
+    }),
+  ),
+})
+export type PlanView = z.infer<typeof PlanView>
+
+export const JobErrorView = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().nullable(),
+  rank: z.int().optional(),
+  attempt: z.string().optional(),
+  tail: z.string().optional(),
+  input: z.string().optional(),
+})
+
+export const AttemptView = z.object({
+  attempt: z.string(),
+  shard: z.int(),
+  fence: z.int(),
+  state: z.enum(['placed', 'running', 'exited', 'revoked']),
+  host: z.string(),
+  outcome: z.string().nullable(),
+  error: JobErrorView.nullable(),
+  placedAt: z.number(),
+  startedAt: z.number().nullable(),
+  endedAt: z.number().nullable(),
+  /** Manifest key it resumed from. */
+  resumed: z.string().nullable(),
+  directory: z.string(),
+})
+export type AttemptView = z.infer<typeof AttemptView>
+
+export const Progress = z.object({
+  step: z.number(),
+  of: z.number(),
+  unit: z.string(),
+  /** Units per second over the recent past, null before two reports. */
+  rate: z.number().nullable(),
+  /** Seconds left, null where unknown. */
+  eta: z.number().nullable(),
+  loss: z.number().nullable(),
+  /** Loss, thinned to at most 60 points. */
+  curve: z.array(z.number()),
+  savedAt: z.number().nullable(),
+})
+export type Progress = z.infer<typeof Progress>
+
+export const Waits = z.object({ reason: z.string(), since: z.number(), until: z.number().nullable() })
+
+export const JobView = z.object({
+  key: z.string(),
+  stage: z.string(),
+  /** Cells of this run that want it. */
+  cells: z.array(z.string()),
+  needs: z.array(z.string()),
+  state: JobStateName,
+  cached: z.boolean(),
+  attempts: z.int(),
+  shards: z.object({ total: z.int(), done: z.int(), running: z.int() }),
+  progress: Progress.nullable(),
+  waits: Waits.nullable(),
+  error: JobErrorView.nullable(),
+  metrics: z.record(z.string(), Metric),
+  summary: z.string().nullable(),
+  startedAt: z.number().nullable(),
+  endedAt: z.number().nullable(),
+  /** Other runs that want it. */
+  sharedWith: z.array(z.string()),
+})
+export type JobView = z.infer<typeof JobView>
+
+export const CellView = z.object({
+  cell: z.string(),
+  state: RunStateName,
+  metrics: z.record(z.string(), Metric),
+  stages: z.record(z.string(), z.string()),
+})
+export type CellView = z.infer<typeof CellView>
+
+export const RunView = z.object({
+  run: z.string(),
+  pipeline: z.string(),
+  state: RunStateName,
+  owner: z.string(),
+  labels: z.record(z.string(), z.string()),
+  commit: z.string().nullable(),
+  dirty: z.boolean(),
+  createdAt: z.number(),
+  endedAt: z.number().nullable(),
+  cells: z.array(CellView),
+  /** Topological order, then the file's order. */
+  jobs: z.array(JobView),
+  pool: z.object({ name: z.string(), cores: z.int(), coresFree: z.int(), gpus: z.int(), gpusFree: z.int() }),
+  /** Seconds of wall time by what they went to, summed over attempts. */
+  goodput: z.object({
+    share: z.number().nullable(),
+    training: z.number(),
+    saving: z.number(),
+    starting: z.number(),
+    waiting: z.number(),
+    lost: z.number(),
+    stepsComputed: z.number(),
+    stepsLost: z.number(),
+  }),
+  /** Path (local daemon) or URL of the HTML report, once there is one. */
+  report: z.string().nullable(),
+})
+export type RunView = z.infer<typeof RunView>
+
+/** A job with its history: GET /api/v1/jobs/:ref. */
+export const JobDetail = JobView.extend({
+  attemptList: z.array(AttemptView),
+  entry: z.string(),
+  config: z.record(z.string(), z.json()),
+  parts: z.record(z.string(), z.json()),
+  runs: z.array(z.string()),
+})
+export type JobDetail = z.infer<typeof JobDetail>
+
+/** GET /api/v1/jobs/:ref/why */
+export const WhyView = z.object({ sentence: z.string(), evidence: z.array(z.string()), next: z.array(z.string()) })
+export type WhyView = z.infer<typeof WhyView>
+
+export const CheckpointView = z.object({
+  job: z.string(),
+  stage: z.string(),
+  shard: z.int(),
+  step: z.int(),
+  bytes: z.number(),
+  files: z.int(),
+  createdAt: z.number(),
+  attempt: z.string(),
+  fence: z.int(),
+  manifest: z.string(),
+  parent: z.string().nullable(),
+  verified: z.enum(['not checked', 'ok', 'broken']),
+})
+export type CheckpointView = z.infer<typeof CheckpointView>
+
+export const Health = z.object({
+  version: z.string(),
+  build: z.string(),
+  pid: z.int(),
+  state: z.string(),
+  store: z.string(),
+  redis: z.string(),
+  address: z.string().nullable(),
+  startedAt: z.number(),
+  runs: z.int(),
+})
+export type Health = z.infer<typeof Health>
+
+/** What every failed request answers, with 4xx or 5xx. */
+export const ErrorBody = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  exit: z.int(),
+  problems: z.array(z.object({ file: z.string(), line: z.int(), column: z.int(), message: z.string() })).optional(),
+})
+export type ErrorBody = z.infer<typeof ErrorBody>

@@ -1,0 +1,75 @@
+import type { EntryDescription, WorkerDescription } from '../protocol/worker-description.ts'
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+/** Where in the user's file something stands, 1-based. */
+export type Place = { file: string; line: number; column: number }
+
+/** One thing that is wrong with a file: what was found, what was expected. */
+export type Problem = Place & { message: string }
+
+/** What an input is bound to: another stage's output, a `data:` entry, or nothing (cut off). */
+export type Binding =
+  | { kind: 'stage'; stage: string; output: string }
+  | { kind: 'data'; name: string }
+  | { kind: 'none' }
+
+export type Resources = {
+  nodes: number
+  /** Processes of the attempt; with GPUs: one per GPU. Recorded beside the result, not part of the key. */
+  ranks: number
+  /** GPUs per node. */
+  gpus: number
+  /** CPU cores per node. */
+  cores: number
+  /** Bytes per node, or null for no limit. */
+  memory: number | null
+  /** Seconds, or null for no limit. */
+  time: number | null
+}
+
+export type CheckpointPolicy = { every: number | null; keep: number }
+
+export type Retry = { /** Crashes and hangs before the job fails. */ crashes: number; backoffMs: number }
+
+/** A stage of one cell, with its overrides applied and its variables filled in. */
+export type Stage = {
+  name: string
+  entry: string
+  description: EntryDescription
+  config: Record<string, Json>
+  inputs: Record<string, Binding>
+  resources: Resources
+  shards: number
+  checkpoint: CheckpointPolicy
+  retry: Retry
+  pool: string
+  place: Place
+}
+
+export type DataSource = { name: string; path: string; format: string | null; version: string | null; place: Place }
+
+export type Cell = {
+  /** Axis values joined by a comma, `full,1`; `default` where there is no matrix. */
+  name: string
+  values: Record<string, Json>
+  /** Only the stages that this cell needs: sinks of the pipeline and what they are fed by. In topological order. */
+  stages: Stage[]
+}
+
+export type ReportSpec = { rows: string | null; baseline: string | null; columns: string; value: string }
+
+/** A checked pipeline: nothing in it can be wrong any more, except what only a run can find. */
+export type Pipeline = {
+  name: string
+  file: string
+  worker: { folder: string; description: WorkerDescription }
+  secrets: string[]
+  data: DataSource[]
+  cells: Cell[]
+  /** Names of all stages of the file in topological order. */
+  stageOrder: string[]
+  report: ReportSpec
+  labels: Record<string, string>
+  priority: number
+}

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config'
+
+const tier = (name: string, testTimeout: number, maxWorkers: number) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, maxWorkers },
+})
+
+// Deadlines are generous: the machine may be slow for minutes, and no test is about speed.
+export default defineConfig({
+  test: { projects: [tier('unit', 30_000, 2), tier('integration', 120_000, 2), tier('system', 600_000, 1)] },
+})
