@@ -1,10 +1,22 @@
-import type { MetricValue } from '../protocol/worker-event.ts'
 import type { PlannedJob } from '../plan/plan.ts'
+import type { MetricValue } from '../protocol/worker-event.ts'
+
+export type JobError = {
+  code: string
+  message: string
+  hint: string | null
+  rank?: number
+  attempt?: string
+  /** Last lines of standard error. */
+  tail?: string
+  /** Key of the input that failed. */
+  input?: string
+}
 
 /** How an attempt ended, classified. Only `crashed` and `hung` spend a retry. */
 export type Outcome =
   | { kind: 'done' }
-  | { kind: 'stopped' } // asked to save and stop, and did: exit 75 after our SIGTERM
+  | { kind: 'stopped' } // asked to save and stop, and did
   | { kind: 'preempted' }
   | { kind: 'nodeLost' }
   | { kind: 'misused'; error: JobError } // wrong input stays wrong
@@ -12,15 +24,8 @@ export type Outcome =
   | { kind: 'crashed'; error: JobError }
   | { kind: 'hung'; error: JobError }
 
-export type JobError = {
-  code: string
-  message: string
-  hint: string | null
-  rank?: number
-  attempt?: string /** Last lines of standard error. */
-  tail?: string /** Key of the input that failed. */
-  input?: string
-}
+/** Why the control plane ends an attempt. */
+export type StopReason = 'unwanted' | 'now' | 'hung' | 'sibling'
 
 type At = { /** Unix milliseconds. */ at: number }
 
@@ -28,13 +33,9 @@ type At = { /** Unix milliseconds. */ at: number }
 export type JobEvent = At &
   (
     | { type: 'job.defined'; job: PlannedJob }
-    | {
-        type: 'job.wanted'
-        run: string
-        cells: string[]
-        priority: number /** A new want brings a fresh retry budget. */
-      }
-    | { type: 'job.unwanted'; run: string /** `save`: let it save and stop; `now`: kill it. */; mode: 'save' | 'now' }
+    /** `epoch` counts the resumes of the run: a later epoch is a new want, with a fresh retry budget. */
+    | { type: 'job.wanted'; run: string; epoch: number; cells: string[]; priority: number }
+    | { type: 'job.unwanted'; run: string; mode: 'save' | 'now' }
     | { type: 'job.ready' }
     | {
         type: 'attempt.placed'
@@ -44,27 +45,32 @@ export type JobEvent = At &
         host: string
         cores: number
         gpus: string[]
+        /** Checkpoint manifests that it may resume from, best first. */
         resume: string[]
       }
     | { type: 'attempt.started'; shard: number; fence: number }
-    | { type: 'attempt.stopping'; shard: number; fence: number; reason: 'unwanted' | 'hung' | 'now' | 'gang' }
+    | { type: 'attempt.stopping'; shard: number; fence: number; reason: StopReason }
+    /** It was placed, but can never start: its claim was taken. */
+    | { type: 'attempt.revoked'; shard: number; fence: number }
     | {
         type: 'attempt.exited'
         shard: number
         fence: number
-        outcome: Outcome /** Last step committed, if any. */
+        outcome: Outcome /** Last step committed by it. */
         step: number | null
       }
-    | { type: 'attempt.revoked'; shard: number; fence: number }
     | { type: 'shard.retried'; shard: number; notBefore: number }
     | { type: 'shard.committed'; shard: number; fence: number }
     | {
         type: 'job.succeeded'
-        cached: boolean
+        /** True when its artifact was found in the store, made before this ledger began. */
+        found: boolean
         metrics: Record<string, MetricValue>
         summary: string | null
         seconds: number
       }
     | { type: 'job.failed'; error: JobError }
     | { type: 'job.cancelled' }
+    /** Its artifact is gone from the store: it has to be made again. */
+    | { type: 'job.lost'; reason: string }
   )

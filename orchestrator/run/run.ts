@@ -1,0 +1,122 @@
+import type { Json } from '../spec/pipeline.ts'
+import type { Job } from './job.ts'
+
+export type RunCell = {
+  name: string
+  values: Record<string, Json> /** stage -> key, in topological order */
+  jobs: Record<string, string>
+}
+
+type At = { /** Unix milliseconds. */ at: number }
+
+/** The life of a run: one submission of a pipeline, a set of cells and of wants. */
+export type RunEvent = At &
+  (
+    | {
+        type: 'run.submitted'
+        run: string
+        pipeline: string
+        file: string
+        /** SHA-256 of the pipeline's text, of the dirty patch and of the dependency lock; the contents lie in the store under `code/`. */
+        text: string
+        patch: string | null
+        lock: string | null
+        commit: string | null
+        owner: string
+        labels: Record<string, string>
+        set: string[]
+        only: string[]
+        priority: number
+        secrets: string[]
+        report: { rows: string | null; baseline: string | null; columns: string; value: string }
+        cells: RunCell[]
+        /** Keys in topological order, each once. */
+        jobs: string[]
+      }
+    | { type: 'run.cancelled'; mode: 'save' | 'now' }
+    | { type: 'run.resumed' }
+    | { type: 'run.finished'; state: 'succeeded' | 'failed' | 'cancelled' }
+  )
+
+export type RunSubmitted = Extract<RunEvent, { type: 'run.submitted' }>
+
+export type Run = {
+  submitted: RunSubmitted
+  version: number
+  state: 'running' | 'succeeded' | 'failed' | 'cancelled'
+  cancelled: 'save' | 'now' | null
+  /** How often it was resumed. */
+  epoch: number
+  endedAt: number | null
+}
+
+export type RunCommand =
+  | { kind: 'want'; key: string; cells: string[]; priority: number; epoch: number }
+  | { kind: 'unwant'; key: string; mode: 'save' | 'now' }
+  | { kind: 'finish'; state: 'succeeded' | 'failed' | 'cancelled' }
+
+export function foldRun(events: Iterable<RunEvent>): Run | null {
+  let run: Run | null = null
+  for (const event of events) run = applyToRun(run, event)
+  return run
+}
+
+export function applyToRun(before: Run | null, event: RunEvent): Run | null {
+  if (event.type === 'run.submitted') {
+    return before ?? { submitted: event, version: 1, state: 'running', cancelled: null, epoch: 0, endedAt: null }
+  }
+  if (!before) return null
+  const run = { ...before, version: before.version + 1 }
+  switch (event.type) {
+    case 'run.cancelled':
+      return { ...run, cancelled: event.mode }
+    case 'run.resumed':
+      return { ...run, state: 'running', cancelled: null, epoch: run.epoch + 1, endedAt: null }
+    case 'run.finished':
+      return { ...run, state: event.state, endedAt: event.at }
+    default:
+      return run
+  }
+}
+
+/** What to do next about one run; level-triggered, as `decideJob` is. `jobs` are those of its plan that the ledger has. */
+export function decideRun(run: Run, jobs: ReadonlyMap<string, Job>): RunCommand[] {
+  if (run.state !== 'running') return []
+  return run.cancelled ? withdraw(run, jobs, run.cancelled) : pursue(run, jobs)
+}
+
+function pursue(run: Run, jobs: ReadonlyMap<string, Job>): RunCommand[] {
+  const { run: id, cells, jobs: keys, priority } = run.submitted
+  const missing = keys.filter((key) => {
+    const want = jobs.get(key)?.wants.get(id)
+    return !want || want.epoch < run.epoch
+  })
+  if (missing.length > 0) {
+    const wantedBy = (key: string) =>
+      cells.filter((cell) => Object.values(cell.jobs).includes(key)).map((cell) => cell.name)
+    return missing.map((key) => ({ kind: 'want', key, cells: wantedBy(key), priority, epoch: run.epoch }))
+  }
+  const phases = keys.map((key) => jobs.get(key)?.phase)
+  if (phases.some((phase) => phase === 'waiting' || phase === 'open' || phase === undefined)) return []
+  return [{ kind: 'finish', state: phases.every((phase) => phase === 'succeeded') ? 'succeeded' : 'failed' }]
+}
+
+function withdraw(run: Run, jobs: ReadonlyMap<string, Job>, mode: 'save' | 'now'): RunCommand[] {
+  const id = run.submitted.run
+  // Dependants first: an input that stops before its reader is unwanted would look like a failure to it.
+  const wanted = run.submitted.jobs.toReversed().filter((key) => jobs.get(key)?.wants.has(id))
+  if (wanted.length > 0) return wanted.map((key) => ({ kind: 'unwant', key, mode }))
+  const busy = run.submitted.jobs.some((key) => {
+    const job = jobs.get(key)
+    return job !== undefined && job.wants.size === 0 && (job.phase === 'open' || job.phase === 'waiting')
+  })
+  return busy ? [] : [{ kind: 'finish', state: 'cancelled' }]
+}
+
+/** State of one cell, from the phases of its jobs: failed as soon as one has failed, whatever still runs. */
+export function cellState(run: Run, cell: RunCell, jobs: ReadonlyMap<string, Job>): Run['state'] {
+  const phases = Object.values(cell.jobs).map((key) => jobs.get(key)?.phase)
+  if (phases.includes('failed')) return 'failed'
+  if (phases.every((phase) => phase === 'succeeded')) return 'succeeded'
+  return run.state === 'running' ? 'running' : run.state === 'succeeded' ? 'succeeded' : 'cancelled'
+}
