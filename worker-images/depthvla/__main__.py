@@ -1,0 +1,66 @@
+"""`python -m depthvla`: one rank of one attempt. Reads job.json, runs the entry, says how it ended."""
+
+from depthvla.runtime import signals
+
+signals.install()
+
+import errno  # noqa: E402
+import os  # noqa: E402
+import platform  # noqa: E402
+import sys  # noqa: E402
+import traceback  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from depthvla.runtime.failure import IO_ERROR, TRY_AGAIN, USAGE, WorkerError  # noqa: E402
+from depthvla.runtime.job import Job, read_job  # noqa: E402
+from depthvla.runtime.stage import find_stage  # noqa: E402
+
+
+def main() -> int:
+    """Runs the attempt in `$ORCHESTRATE_ATTEMPT_DIR`; returns the exit code."""
+    directory = os.environ.get("ORCHESTRATE_ATTEMPT_DIR")
+    if not directory:
+        print("ORCHESTRATE_ATTEMPT_DIR is not set: a worker is started by `orchestrate`", file=sys.stderr)
+        return USAGE
+    try:
+        job = read_job(Path(directory))
+    except WorkerError as error:
+        print(f"{error.code}: {error.message}", file=sys.stderr)
+        return error.exit_code
+    gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    job.events.hello(device=f"cuda:{gpu}" if gpu else f"cpu {platform.machine()}", world=job.world)
+    try:
+        find_stage(job.entry).run(job)
+    except BaseException as error:
+        return report(job, error)
+    return 0
+
+
+def report(job: Job, error: BaseException) -> int:
+    """Says what went wrong; returns the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if signals.stop_asked() and not isinstance(error, WorkerError):
+        # The other ranks were told to stop too: a collective that breaks now is theirs ending before ours.
+        traceback.print_exception(error)
+        return TRY_AGAIN
+    if isinstance(error, WorkerError):
+        job.events.failed(error.code, error.message, error.hint)
+        print(f"{error.code}: {error.message}", file=sys.stderr)
+        return error.exit_code
+    traceback.print_exception(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        job.events.failed("OUT_OF_MEMORY", f"rank {job.rank}: {error or 'out of memory'}", "use a smaller batch size")
+        return 1
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        job.events.failed("DISK_FULL", f"{error.filename or 'a disk'} is full", "free some space")
+        return IO_ERROR
+    job.events.failed("CRASHED", f"{type(error).__name__}: {error}")
+    return 1
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)
