@@ -1,0 +1,86 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { chmod, constants, copyFile, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { OrchestrateError } from '../errors.ts'
+import { errno } from './file-error.ts'
+import type { Digest } from './store.ts'
+
+const readOnly = 0o444
+
+/** Writes a new read-only file that survives a power cut once this returns (its name does not yet: see syncFolder). */
+export async function writeNew(path: string, body: Uint8Array | string): Promise<void> {
+  const file = await open(path, 'wx', readOnly)
+  try {
+    await file.writeFile(body)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Makes the names in a folder survive a power cut. A folder that went meanwhile held nothing of ours. */
+export async function syncFolder(path: string): Promise<void> {
+  try {
+    const folder = await open(path, 'r')
+    await folder.sync().finally(() => folder.close())
+  } catch (error) {
+    if (errno(error) !== 'ENOENT') throw error
+  }
+}
+
+/** Hashes a file by streaming it. */
+export async function digestFile(path: string): Promise<Digest> {
+  const hash = createHash('sha256')
+  let size = 0
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    hash.update(chunk)
+    size += chunk.length
+  }
+  return { size, sha256: hash.digest('hex') }
+}
+
+/**
+ * A second name for a file, made read-only; a copy where that can't be: on another device, on a file system without
+ * links, for somebody else's file, and for a symbolic link, whose target may be precious.
+ */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
+  if ((await lstat(from)).isFile()) {
+    try {
+      await chmod(from, readOnly)
+      return await link(from, to)
+    } catch (error) {
+      if (!['EXDEV', 'EPERM', 'EACCES', 'EROFS', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP'].includes(errno(error))) throw error
+    }
+  }
+  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+  await chmod(to, readOnly)
+  await syncFile(to)
+}
+
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  await file.datasync().finally(() => file.close())
+}
+
+/** Fills a file beside its final place, checks it, and moves it there: whole or not at all. */
+export async function fillFile(
+  path: string,
+  what: string,
+  sha256: string | null,
+  fill: (part: string) => Promise<Digest | undefined>,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const part = `${path}.part-${randomUUID()}`
+  try {
+    const filled = await fill(part)
+    if (sha256 !== null) {
+      const found = (filled ?? (await digestFile(part))).sha256
+      if (found !== sha256)
+        throw new OrchestrateError('OBJECT_DAMAGED', `${what}: its SHA-256 is ${found}, expected ${sha256}`)
+    }
+    await rename(part, path)
+  } finally {
+    await rm(part, { force: true }) // also after success: renaming onto another name of the same file does nothing
+  }
+}
