@@ -1,0 +1,146 @@
+"""The ranks of an attempt, from the first start to the last end."""
+
+import os
+import select
+import time
+
+from launcher.guardian import Guardian
+from launcher.job import Job
+from launcher.quick import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Json
+from launcher.rank import Rank
+from launcher.strays import kill_strays
+
+TRY_AGAIN = 75
+# The others can't save without the rank that is gone (they hang in a collective), but may still write a last line.
+GANG_GRACE_S = 5.0
+
+
+class Gang:
+    """Starts the ranks, hears of everything by poll, and ends when the last rank has.
+
+    Nothing is asked for at intervals: signals, deaths and output each make a file descriptor readable.
+    """
+
+    def __init__(self, job: Job, directory: str, session: int | None, port: int) -> None:
+        self.ranks: list[Rank] = []
+        self.cause = "ranks"
+        self.first_bad: int | None = None
+        self._job = job
+        self._directory = directory
+        self._session = session
+        self._port = port
+        self._stopping = False
+        self._kill_at: float | None = None
+        self._time_at: float | None = None
+        self._guardian = Guardian(directory, session)
+        self._poll = select.poll()
+        self._signals = -1
+        self._readers: dict[int, Rank] = {}
+
+    def start(self) -> None:
+        """Call with the signals blocked, and SIGUSR1 and SIGUSR2 ignored: that is how the ranks are to begin."""
+        for number in range(self._job.ranks):
+            rank = Rank(self._job, self._directory, number, self._port)
+            self.ranks.append(rank)
+            for fd in rank.logs:
+                self._readers[fd] = rank
+                self._poll.register(fd, select.POLLIN)
+        if self._job.time is not None:
+            self._time_at = time.monotonic() + self._job.time
+
+    def watch(self, signals: int) -> None:
+        """Returns when every rank has ended. ``signals`` is readable with one byte for each signal that arrived."""
+        self._signals = signals
+        self._poll.register(signals, select.POLLIN)
+        while any(rank.exit is None for rank in self.ranks):
+            self._serve(self._until_deadline())
+            self._check_deadlines()
+
+    def finish(self) -> list[Json]:
+        """Leaves nothing running, whatever happened before, and returns the ranks' records."""
+        for rank in self.ranks:
+            rank.kill()
+        while any(rank.exit is None for rank in self.ranks):
+            self._reap(0)
+        kill_strays(self._directory, self._session, {os.getpid(), self._guardian.pid})
+        # What they wrote last is still in the pipes. Only a process that can't be killed keeps one open longer.
+        deadline = time.monotonic() + 2
+        while self._readers and time.monotonic() < deadline:
+            self._serve(0.1)
+        self._guardian.dismiss()
+        return [rank.exit for rank in self.ranks if rank.exit is not None]
+
+    def _until_deadline(self) -> float | None:
+        deadlines = [at for at in (self._kill_at, self._time_at) if at is not None]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    def _serve(self, timeout: float | None) -> None:
+        for fd, _ in self._poll.poll(None if timeout is None else timeout * 1000 + 1):
+            if fd == self._signals:
+                for signal in os.read(fd, 4096):
+                    self._on_signal(signal)
+            elif not self._readers[fd].read(fd):
+                self._poll.unregister(fd)
+                del self._readers[fd]
+
+    def _on_signal(self, signal: int) -> None:
+        if signal == SIGCHLD:
+            while self._reap(os.WNOHANG):
+                pass
+        elif signal in (SIGUSR1, SIGUSR2):
+            self._send(signal)
+        elif signal in (SIGTERM, SIGINT, SIGHUP):
+            self._stop("signal", self._job.grace)
+        elif signal == SIGQUIT:  # an engine's way to say SIGKILL and still get a record
+            self._stop("signal", 0)
+            self._kill_at = time.monotonic()
+
+    def _check_deadlines(self) -> None:
+        now = time.monotonic()
+        if self._time_at is not None and now >= self._time_at:
+            self._time_at = None
+            self._stop("time", self._job.grace)
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = None
+            for rank in self.ranks:
+                rank.kill()
+
+    def _stop(self, cause: str, grace: float) -> None:
+        """Asks all ranks to end. The first reason counts, and its deadline."""
+        if not self._stopping:
+            self._stopping = True
+            self.cause = cause
+            self._kill_at = time.monotonic() + grace
+        self._send(SIGTERM)
+
+    def _send(self, signal: int) -> None:
+        for rank in self.ranks:
+            rank.send(signal)
+
+    def _reap(self, options: int) -> bool:
+        """Takes note of one child that has ended; False when there is none (with WNOHANG: none yet)."""
+        try:
+            child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | options)
+        except ChildProcessError:
+            return False
+        if child is None:
+            return False
+        for rank in self.ranks:
+            if rank.pid == child.si_pid:
+                rank.kill()  # its group: before it is waited for, since that frees its number for others
+        pid, status, usage = os.wait4(child.si_pid, 0)
+        if pid == self._guardian.pid:
+            self._guardian = Guardian(self._directory, self._session)
+        for rank in self.ranks:
+            if rank.pid == pid and rank.exit is None:
+                rank.ended(status, usage.ru_maxrss)
+                self._on_end(rank.number, os.waitstatus_to_exitcode(status))
+        return True
+
+    def _on_end(self, number: int, code: int) -> None:
+        asked = self._stopping and self.cause != "ranks"
+        if code == 0 or (code == TRY_AGAIN and asked) or self.first_bad is not None:
+            return
+        self.first_bad = number
+        if not self._stopping:
+            self._stop("ranks", min(self._job.grace, GANG_GRACE_S))

@@ -1,0 +1,48 @@
+"""What the launcher reads of job.json; the whole of it is described in orchestrator/protocol/job-file.ts."""
+
+from launcher.quick import Json, read_json
+
+
+class Job:
+    """The fields are named and meant as in job.json: seconds for ``grace`` and ``time``, bytes for ``log_bytes``."""
+
+    def __init__(self, path: str) -> None:
+        """Raises ValueError, with a sentence, for a file that a control plane of this protocol wouldn't write."""
+        with open(path, encoding="utf-8") as file:
+            fields = read_json(file.read())
+        if not isinstance(fields, dict):
+            raise ValueError(f"{path}: expected an object")
+        if fields.get("protocol") != 1:
+            raise ValueError(f"{path}: protocol {fields.get('protocol')}, but this launcher speaks protocol 1")
+        self._path = path
+        self._fields = fields
+        self.attempt = self._text("attempt")
+        self.code = self._text("code")
+        self.command = self._texts("command")
+        self.gpus = self._texts("gpus")
+        self.ranks = int(self._number("ranks"))
+        self.cores = int(self._number("cores"))
+        self.grace = self._number("grace")
+        self.time = None if fields.get("time") is None else self._number("time")
+        self.log_bytes = int(self._number("logBytes"))
+
+    def _text(self, name: str) -> str:
+        value = self._fields.get(name)
+        if not isinstance(value, str):
+            raise self._wrong(name, "a string", value)
+        return value
+
+    def _texts(self, name: str) -> list[str]:
+        value = self._fields.get(name)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(name, "a list of strings", value)
+        return [str(item) for item in value]
+
+    def _number(self, name: str) -> float:
+        value = self._fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(name, "a number", value)
+        return value
+
+    def _wrong(self, name: str, expected: str, found: Json) -> ValueError:
+        return ValueError(f"{self._path}: {name}: expected {expected}, found {found!r}")

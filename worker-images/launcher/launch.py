@@ -1,0 +1,142 @@
+"""One attempt: claimed, run, recorded."""
+
+import _socket
+import fcntl
+import os
+import sys
+import time
+
+from launcher.claim import claim, is_over
+from launcher.gang import Gang
+from launcher.job import Job
+from launcher.quick import (
+    SIGCHLD,
+    SIGHUP,
+    SIGINT,
+    SIGQUIT,
+    SIGTERM,
+    SIGUSR1,
+    SIGUSR2,
+    Json,
+    block,
+    deliver,
+    ignore,
+    write_json,
+)
+
+SIGNALS = (SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD)
+
+
+def main(arguments: list[str]) -> int:
+    """Says ``claimed`` or ``taken`` on standard output; then nothing more, it belongs to whoever started it.
+
+    Returns:
+        0 when the attempt's end is in exit.json, or is another launcher's to write; 64 for a wrong call. How the ranks
+        ended is never this process's own exit code: engines lose those.
+    """
+    if len(arguments) != 1:
+        print("usage: python -I -S launcher/__main__.py <attempt directory>", file=sys.stderr)
+        return 64
+    directory = os.path.abspath(arguments[0])
+    # Before the claim, which tells others this pid: from then on no signal may be lost, nor end this process.
+    block(*SIGNALS)
+    ignore(SIGUSR1, SIGUSR2)
+    if claim(directory) is None:
+        if is_over(directory):
+            remove_secrets(directory)  # whoever started this launcher had just written them
+        say("taken")
+        return 0
+    say("claimed")
+    run(directory)
+    return 0
+
+
+def run(directory: str) -> None:
+    """From the claim to exit.json, which is always written."""
+    started = time.time() * 1000
+    attempt = os.path.basename(directory)
+    gang: Gang | None = None
+    message: str | None = None
+    try:
+        job = Job(f"{directory}/job.json")
+        attempt = job.attempt
+        os.chdir(job.code)
+        locks = [lock_gpu(gpu) for gpu in job.gpus]
+        port = reserve_port()
+        gang = Gang(job, directory, own_session(), port.getsockname()[1])
+        gang.start()
+        gang.watch(deliver(*SIGNALS))
+        del locks
+    except (OSError, ValueError) as error:
+        message = str(error)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        sys.excepthook(*sys.exc_info())  # a mistake of the launcher: its stack goes to launcher.log
+    ranks: list[Json] = [] if gang is None else gang.finish()
+    remove_secrets(directory)
+    write_json(
+        f"{directory}/exit.json",
+        {
+            "attempt": attempt,
+            "cause": "launcher" if message is not None or gang is None else gang.cause,
+            "firstBad": None if gang is None else gang.first_bad,
+            "ranks": ranks,
+            "startedAt": started,
+            "endedAt": time.time() * 1000,
+            "message": message,
+        },
+    )
+
+
+def own_session() -> int | None:
+    """The session that this process leads, made if need be; None where it can't be had (a shell's job)."""
+    try:
+        os.setsid()
+    except PermissionError:
+        pass
+    session = os.getsid(0)
+    return session if session == os.getpid() else None
+
+
+def reserve_port() -> "_socket.socket":
+    """A socket bound to a free port for the ranks' rendezvous.
+
+    It stays open but doesn't listen: rank 0 can bind the port too (SO_REUSEADDR), and nobody else is given it.
+    """
+    port = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    port.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+    port.bind(("0.0.0.0", 0))
+    return port
+
+
+def lock_gpu(uuid: str) -> int:
+    """Locks a GPU against other control planes of this machine, as long as this process or a rank lives.
+
+    Raises:
+        OSError: another attempt holds it.
+    """
+    path = f"/tmp/orchestrate-gpu-{uuid.replace('/', '_')}.lock"
+    try:
+        fd = os.open(path, os.O_RDONLY)  # no O_CREAT: Linux refuses that for another user's file in /tmp
+    except FileNotFoundError:
+        fd = os.open(path, os.O_CREAT | os.O_RDONLY, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OSError(f"GPU {uuid} is in use by another attempt on this machine ({path} is locked)") from None
+    os.set_inheritable(fd, True)
+    return fd
+
+
+def remove_secrets(directory: str) -> None:
+    try:
+        os.unlink(f"{directory}/secrets.json")
+    except FileNotFoundError:
+        pass
+
+
+def say(word: str) -> None:
+    try:
+        os.write(1, f"{word}\n".encode())
+    except OSError:  # nobody listens any more
+        pass

@@ -1,0 +1,104 @@
+"""One process of the gang."""
+
+import os
+import time
+
+from launcher.bounded_log import BoundedLog
+from launcher.job import Job
+from launcher.quick import SIGKILL, SIGPIPE, SIGXFSZ, Json, signal_name, write_json
+
+
+class Rank:
+    """A started rank. It leads a process group of its own, so that what it leaves behind can be killed with it."""
+
+    def __init__(self, job: Job, directory: str, number: int, port: int) -> None:
+        """Raises OSError when the command can't be started."""
+        self.number = number
+        self.exit: dict[str, Json] | None = None
+        self._directory = directory
+        read_out, write_out = os.pipe()
+        read_err, write_err = os.pipe()
+        try:
+            self.pid = os.posix_spawnp(
+                job.command[0],
+                job.command,
+                environment(job, directory, number, port),
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, write_out, 1),
+                    (os.POSIX_SPAWN_DUP2, write_err, 2),
+                ],
+                setpgroup=0,
+                setsigmask=[],
+                setsigdef=[SIGPIPE, SIGXFSZ],  # Python ignores these two, and what is ignored would stay so
+            )
+        except OSError:
+            os.close(read_out)
+            os.close(read_err)
+            raise
+        finally:
+            os.close(write_out)
+            os.close(write_err)
+        self.started = time.time() * 1000
+        self.logs: dict[int, BoundedLog] = {}
+        for name, fd in (("stdout", read_out), ("stderr", read_err)):
+            os.set_blocking(fd, False)
+            self.logs[fd] = BoundedLog(f"{directory}/{name}.{number}.log", job.log_bytes)
+
+    def send(self, signal: int) -> None:
+        """To the rank alone: its data loaders must live for it to save."""
+        if self.exit is None:  # not waited for yet, so the pid can't be anybody else's
+            os.kill(self.pid, signal)
+
+    def kill(self) -> None:
+        """The rank, and all that it started and that stayed in its group."""
+        if self.exit is not None:
+            return
+        try:
+            os.killpg(self.pid, SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def read(self, fd: int) -> bool:
+        """Moves what is there from the pipe to the log; False at its end."""
+        try:
+            data = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            return True
+        if not data:
+            self.logs.pop(fd).close()
+            os.close(fd)
+            return False
+        self.logs[fd].write(data)
+        return True
+
+    def ended(self, status: int, peak_rss: int) -> None:
+        """Records the end. ``peak_rss`` in KiB, as Linux counts it."""
+        code = os.waitstatus_to_exitcode(status)
+        self.exit = {
+            "rank": self.number,
+            "code": code if code >= 0 else None,
+            "signal": signal_name(-code) if code < 0 else None,
+            "startedAt": self.started,
+            "endedAt": time.time() * 1000,
+            "peakRss": peak_rss * 1024,
+        }
+        write_json(f"{self._directory}/exit.{self.number}.json", self.exit)
+
+
+def environment(job: Job, directory: str, number: int, port: int) -> dict[str, str]:
+    """The launcher's own environment, which its engine has chosen, and what tells this rank who it is."""
+    return {
+        **os.environ,
+        "RANK": str(number),
+        "LOCAL_RANK": str(number),
+        "WORLD_SIZE": str(job.ranks),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "CUDA_VISIBLE_DEVICES": job.gpus[number] if number < len(job.gpus) else "",
+        "OMP_NUM_THREADS": str(max(1, job.cores // job.ranks)),
+        "ORCHESTRATE_ATTEMPT_DIR": directory,
+        "PYTHONPATH": job.code,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONHASHSEED": "0",
+    }

@@ -1,0 +1,57 @@
+"""Processes of an attempt that its ranks left behind, found by their session or by their environment."""
+
+import os
+import time
+
+from launcher.quick import SIGKILL
+
+
+def kill_strays(directory: str, session: int | None, spare: set[int]) -> None:
+    """Kills until nothing is left, for at most 2 s: a process that hangs in the kernel can't be waited for.
+
+    Args:
+        directory: the attempt's; the ranks were told it in ORCHESTRATE_ATTEMPT_DIR, and their children inherit that.
+        session: of the ranks, when they have one of their own; None when other processes share it.
+        spare: pids to leave alone.
+    """
+    deadline = time.monotonic() + 2
+    while pids := find_strays(directory, session, spare):
+        for pid in pids:
+            try:
+                os.kill(pid, SIGKILL)
+            except ProcessLookupError:
+                pass
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.002)  # a killed process takes a moment to go, and may have forked in the last one
+
+
+def find_strays(directory: str, session: int | None, spare: set[int]) -> list[int]:
+    """A child that called setsid is found by its environment, one that overwrote that by its session."""
+    mark = b"\0ORCHESTRATE_ATTEMPT_DIR=" + os.fsencode(directory) + b"\0"
+    return [
+        int(name)
+        for name in os.listdir("/proc")
+        if name.isdigit() and int(name) not in spare and _belongs(name, session, mark)
+    ]
+
+
+def _belongs(name: str, session: int | None, mark: bytes) -> bool:
+    try:
+        state, _parent, _group, its_session = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()[:4]
+        if state in (b"Z", b"X"):
+            return False
+        return int(its_session) == session or mark in b"\0" + _read(f"/proc/{name}/environ")
+    except (OSError, ValueError):  # gone meanwhile, or another user's
+        return False
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        parts = []
+        while part := os.read(fd, 1 << 16):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(fd)
