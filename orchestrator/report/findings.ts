@@ -1,0 +1,191 @@
+import { type Comparison, comparisons, type Tested } from './compare.ts'
+import {
+  hundredths,
+  interval,
+  list,
+  measured,
+  pEquals,
+  percent,
+  plural,
+  points,
+  pointsInterval,
+  ratio,
+} from './figures.ts'
+import type { ReportInput } from './input.ts'
+import { buildTable, type Row, type Table } from './table.ts'
+import type { Value } from './values.ts'
+
+/** What a report says in words, all of it derived from the values: nothing is claimed that wasn't measured. */
+export type Findings = {
+  /** One sentence with its interval. */
+  headline: string
+  /** The test behind it, or null where there is none. */
+  test: string | null
+  /** What was measured beyond the headline. */
+  measured: string[]
+  /** What the figures don't say. */
+  caveats: string[]
+}
+
+export function findings(input: ReportInput): Findings {
+  const table = buildTable(input)
+  const compared = comparisons(input)
+  const lead = compared.find((one) => one.kind === 'tested') ?? null
+  return {
+    headline: headline(input, table, lead),
+    test: lead ? testSentence(lead) : null,
+    measured: [...(lead ? aboutThing(lead) : []), ...others(compared, lead), ...metricSentences(table)],
+    caveats: [
+      ...unfinished(input),
+      ...(lead ? caveatsOf(lead) : []),
+      ...refusals(compared),
+      ...sanity(table),
+      ...scope(table),
+    ],
+  }
+}
+
+function headline(input: ReportInput, table: Table, lead: Tested | null): string {
+  if (lead) {
+    const [first, second] = rates(lead)
+    const shown = lead.verdict === 'no difference shown' ? `, ${lead.verdict}` : ''
+    return `${lead.first} succeeds in ${ratio(first, lead.n)} trials (${percent(first / lead.n)}), ${lead.second} in ${ratio(second, lead.n)} (${percent(second / lead.n)}): ${points(lead.difference.value)} points, 95\u00a0% interval ${pointsInterval(lead.difference)}${shown}.`
+  }
+  const measuredRows = table.rows.flatMap((row) => (row.kind === 'cell' ? meanSentence(row) : []))
+  if (measuredRows.length > 0) return `${measuredRows.slice(0, 2).join('; ')}.`
+  return withoutResult(input)
+}
+
+const rates = ({ pairs }: Tested) => [pairs.both + pairs.onlyFirst, pairs.both + pairs.onlySecond] as const
+
+function meanSentence({ name, mean }: Row): string[] {
+  if (mean.kind !== 'count') return []
+  return [`${name} succeeds in ${ratio(mean.k, mean.n)} trials, ${percent(mean.k / mean.n)} ${interval(mean.interval)}`]
+}
+
+function withoutResult({ run, jobs }: ReportInput): string {
+  const done = jobs.filter(({ state }) => state === 'succeeded').length
+  const failed = jobs.filter(({ state }) => state === 'failed').map(({ stage }) => stage)
+  switch (run.state) {
+    case 'running':
+      return `No result yet: ${done} of ${plural(jobs.length, 'job')} done.`
+    case 'cancelled':
+      return `No result: the run was cancelled with ${done} of ${plural(jobs.length, 'job')} done.`
+    case 'failed':
+      return `No result: ${failed.length > 0 ? `${list([...new Set(failed)])} failed` : 'the run failed'}.`
+    case 'succeeded':
+      return `All ${plural(jobs.length, 'job')} done; there were no trials to count.`
+  }
+}
+
+function testSentence({ first, second, pairs, n, p, tests }: Tested): string {
+  const corrected = tests > 1 ? ` after Holm’s correction for ${tests} comparisons` : ''
+  return `Exact McNemar on ${plural(n, 'paired trial')}: ${first} alone solved ${pairs.onlyFirst}, ${second} alone ${pairs.onlySecond}; ${pEquals(p)}${corrected}.`
+}
+
+/** A baseline called `no-depth-expert` names what the comparison is about: the depth expert. */
+function aboutThing(lead: Tested): string[] {
+  const thing = /^(?:no|without)[-_ ](.+)$/i.exec(lead.baseline)?.[1]?.replaceAll(/[-_]/g, ' ')
+  if (thing === undefined) return []
+  const [withIt, without] = rates(lead)
+  const figures = `${ratio(withIt, lead.n)} trials solved with it, ${ratio(without, lead.n)} without`
+  switch (lead.verdict) {
+    case 'better':
+      return [`At this size the ${thing} helps this policy on these trials: ${figures}.`]
+    case 'worse':
+      return [`At this size the ${thing} harms this policy on these trials: ${figures}.`]
+    case 'no difference shown':
+      return lead.difference.value <= 0
+        ? [`At this size the ${thing} doesn’t help the policy, as far as these trials can tell: ${figures}.`]
+        : [`At this size the ${thing} isn’t shown to help the policy: ${figures}.`]
+  }
+}
+
+/** Comparisons after the first, in a sentence by what they showed. */
+function others(compared: Comparison[], lead: Tested | null): string[] {
+  const rest = compared.filter((one) => one.kind === 'tested' && one !== lead) as Tested[]
+  const names = (verdict: Tested['verdict']) => rest.filter((one) => one.verdict === verdict).map(({ first }) => first)
+  const sentence = (verdict: Tested['verdict'], text: string) =>
+    names(verdict).length > 0 ? [`${text} ${list(names(verdict))}.`] : []
+  return [
+    ...sentence('better', `Better than ${lead?.baseline}, too:`),
+    ...sentence('worse', `Worse than ${lead?.baseline}:`),
+    ...sentence('no difference shown', 'No difference is shown for'),
+  ]
+}
+
+function metricSentences({ rows, metrics }: Table): string[] {
+  return metrics.flatMap(({ label, about, bestConstant }, index) => {
+    const each = rows.flatMap(({ name, metrics: values }) => {
+      const value = values[index]
+      return value?.kind === 'numbers' ? [`${name} ${value.values.map(measured).join(', ')}`] : []
+    })
+    if (each.length === 0) return []
+    const constant = bestConstant === null ? '' : `; the best constant scores ${measured(bestConstant)}`
+    return [`${label} (${about}): ${each.join('; ')}${constant}.`]
+  })
+}
+
+function unfinished({ cells, run }: ReportInput): string[] {
+  const named = (state: string) => cells.filter((cell) => cell.state === state).map(({ name }) => name)
+  const say = (state: string, text: string) =>
+    named(state).length > 0 ? [`${list(named(state))} ${named(state).length === 1 ? 'has' : 'have'} ${text}`] : []
+  return [
+    ...say('failed', 'failed: nothing here speaks of what would have come out.'),
+    ...say('cancelled', 'been cancelled: nothing here speaks of what would have come out.'),
+    ...(run.state === 'running' ? say('running', 'not finished: these figures may change.') : []),
+  ]
+}
+
+function caveatsOf(lead: Tested): string[] {
+  const [first, second] = rates(lead)
+  const { lower, upper } = lead.difference
+  const ceiling = Math.min(first, second) / lead.n >= 0.9
+  const seeds =
+    lead.seeds > 1
+      ? 'Each test is between two trained policies of one seed: it speaks of these policies, not of the recipes.'
+      : 'One training seed a side: this speaks of these policies, not of the recipes that made them.'
+  if (lead.verdict !== 'no difference shown') return [seeds]
+  return [
+    seeds,
+    `No difference shown isn’t no difference: the interval leaves room for anything from ${points(lower)} to ${points(upper)} points.`,
+    ...(ceiling ? ['Both solve nearly every trial: tasks this easy can’t tell them apart.'] : []),
+  ]
+}
+
+const refusals = (compared: Comparison[]) =>
+  compared.flatMap((one) =>
+    one.kind === 'refused' ? [`${one.first} isn’t compared with ${one.second}: ${one.reason}.`] : [],
+  )
+
+function sanity({ rows }: Table): string[] {
+  return rows.flatMap(({ kind, name, mean }) => {
+    if (kind !== 'sanity' || mean.kind !== 'count') return []
+    if (name.startsWith('untrained') && mean.k > 0) {
+      return [`The untrained policy (${name}) solves ${ratio(mean.k, mean.n)}: that much takes no training.`]
+    }
+    if (name.startsWith('expert') && mean.k < mean.n) {
+      return [`The expert itself solves ${ratio(mean.k, mean.n)}: not every trial may be solvable.`]
+    }
+    return []
+  })
+}
+
+function scope({ columns, rows }: Table): string[] {
+  const counts = rows.some(({ values }) => values.some((value) => value.kind === 'count'))
+  return counts ? [`${plural(columns.length, 'task')}, chosen, not sampled: nothing follows for others.`] : []
+}
+
+/** A value of the table in words, for those who can't see its place: `39/40, 97.5 % [87.1, 99.6]`. */
+export function valueText(value: Value): string {
+  switch (value.kind) {
+    case 'count':
+      return `${ratio(value.k, value.n)}, ${hundredths(value.k / value.n)}\u00a0% ${interval(value.interval)}`
+    case 'numbers':
+      return value.values.map(measured).join(', ')
+    case 'none':
+      return '–'
+    case 'noneYet':
+      return 'none yet'
+  }
+}

@@ -1,0 +1,149 @@
+import { createColors } from 'picocolors'
+import stringWidth from 'string-width'
+import { comparisonSentence, comparisons } from './compare.ts'
+import { clock, hundredths, measured, NONE, NONE_YET, ratio, roughInterval, shortDuration } from './figures.ts'
+import type { Goodput, ReportInput, RunState } from './input.ts'
+import { buildTable, type Row, type Table } from './table.ts'
+import type { Value } from './values.ts'
+
+export type TerminalOptions = { colour: boolean; width: number }
+
+/** The end of a run: a line for the whole, the table, what it shows. Two blanks of margin, ready to print. */
+export function reportLines(input: ReportInput, { colour, width }: TerminalOptions): string[] {
+  const table = buildTable(input)
+  const body = tableLines(table, width - 2, colour)
+  const sentences = comparisons(input).flatMap((one) => wrap(plain(comparisonSentence(one)), width - 4, '  '))
+  const notes = table.rows.flatMap((row) => row.notes.map((note) => `${row.name}: ${note}`))
+  const under = [...sentences, ...notes.flatMap((note) => wrap(plain(note), width - 4, '  '))]
+  return [
+    headLine(input, colour),
+    ...(body.length > 0 ? ['', ...[...body, ...under].map((line) => `  ${line}`.trimEnd())] : []),
+  ]
+}
+
+const marks: Record<RunState, string> = { running: '◐', succeeded: '✔', failed: '✘', cancelled: '■' }
+
+/** `✔ quickstart · r-7k2p · 9m 41s · goodput 93% (training 7:12, saving 0:04, …)` */
+export function headLine({ run, goodput, madeAt }: ReportInput, colour: boolean): string {
+  const c = createColors(colour)
+  const paint = { running: c.blue, succeeded: c.green, failed: c.red, cancelled: c.dim }[run.state]
+  const state = run.state === 'succeeded' ? [] : [run.state]
+  const took = shortDuration(((run.endedAt ?? madeAt) - run.createdAt) / 1000)
+  return `${paint(marks[run.state])} ${[c.bold(plain(run.pipeline)), plain(run.id), ...state, took, ...goodputWords(goodput)].join(' · ')}`
+}
+
+function goodputWords(goodput: Goodput | null): string[] {
+  if (!goodput || goodput.share === null) return []
+  const { training, saving, starting, waiting, lost } = goodput
+  const parts = Object.entries({ training, saving, starting, waiting, lost }).map(
+    ([name, seconds]) => `${name} ${clock(seconds)}`,
+  )
+  return [`goodput ${Math.round(goodput.share * 100)}% (${parts.join(', ')})`]
+}
+
+/** The widest form that fits: with intervals, then with those of the mean alone, then with counts alone. */
+export function tableLines(table: Table, width: number, colour: boolean): string[] {
+  if (table.rows.length === 0) return []
+  const forms = (['intervals', 'mean interval', 'counts'] as const).map((detail) => columnsOf(table, detail))
+  const fitting = forms.find((columns) => widthOf(columns) <= width) ?? (forms.at(-1) as string[][])
+  const c = createColors(colour)
+  return align(fitting).map((line, index) => {
+    const row = table.rows[index - 1]
+    return index === 0 || row?.kind === 'sanity' ? c.dim(line) : line
+  })
+}
+
+type Detail = 'intervals' | 'mean interval' | 'counts'
+
+/** Columns of words, heading first. */
+function columnsOf({ axis, columns, metrics, rows }: Table, detail: Detail): string[][] {
+  const each = columns.map((column, index) => [
+    shortTask(column, columns),
+    ...padCounts(
+      rows.map((row) => row.values[index] as Value),
+      detail === 'intervals' ? rough : bare,
+    ),
+  ])
+  const mean = [
+    'mean',
+    ...padCounts(
+      rows.map((row) => row.mean),
+      detail === 'counts' ? bare : precise,
+    ),
+  ]
+  const extra = metrics.map(({ label, bestConstant }, index) => [
+    bestConstant === null ? plain(label) : `${plain(label)} (best constant ${measured(bestConstant)})`,
+    ...rows.map((row) => words(row.metrics[index] as Value)),
+  ])
+  return [[plain(axis), ...rows.map(rowName)], ...each, ...(columns.length > 0 ? [mean] : []), ...extra]
+}
+
+const rowName = ({ name, state }: Row) => plain(name) + (state === 'succeeded' ? '' : ` (${state})`)
+
+type Parts = (value: Value & { kind: 'count' }) => string[]
+const bare: Parts = ({ k, n }) => [ratio(k, n)]
+const rough: Parts = ({ k, n, interval }) => [ratio(k, n), roughInterval(interval)]
+const precise: Parts = ({ k, n, interval }) => [ratio(k, n), `${hundredths(k / n)}%`, preciseInterval(interval)]
+
+const preciseInterval = ({ lower, upper }: { lower: number; upper: number }) =>
+  `[${[lower, upper].map(figure).join(', ')}]`
+const figure = (share: number) => (share === 0 || share === 1 ? String(share * 100) : (share * 100).toFixed(1))
+
+/** Counts in a column line up part by part: `20/20 [84, 100]` over ` 0/20 [0, 16]`. */
+function padCounts(values: Value[], parts: Parts): string[] {
+  const split = values.map((value) => (value.kind === 'count' ? parts(value) : [words(value)]))
+  const widest = (place: number) =>
+    Math.max(...split.filter((own) => own.length > 1).map((own) => own[place]?.length ?? 0))
+  return split.map((own) =>
+    own.map((part, place) => (place < own.length - 1 ? part.padEnd(widest(place)) : part)).join(' '),
+  )
+}
+
+function words(value: Value): string {
+  switch (value.kind) {
+    case 'count':
+      return ratio(value.k, value.n)
+    case 'numbers':
+      return value.values.map(measured).join(', ')
+    case 'none':
+      return NONE
+    case 'noneYet':
+      return NONE_YET
+  }
+}
+
+/** `button-press-topdown-v3` without its version, where that stays unique. */
+function shortTask(task: string, all: string[]): string {
+  const bareName = (name: string) => name.replace(/-v\d+$/, '')
+  return plain(all.filter((other) => bareName(other) === bareName(task)).length === 1 ? bareName(task) : task)
+}
+
+const GAP = '  '
+const widest = (column: string[]) => Math.max(...column.map((word) => stringWidth(word)))
+const widthOf = (columns: string[][]) => columns.reduce((sum, column) => sum + widest(column) + GAP.length, -GAP.length)
+
+function align(columns: string[][]): string[] {
+  const widths = columns.map(widest)
+  const pad = (word: string, width: number) => word + ' '.repeat(Math.max(0, width - stringWidth(word)))
+  return (columns[0] ?? []).map((_, line) =>
+    columns
+      .map((column, index) => pad(column[line] ?? '', widths[index] ?? 0))
+      .join(GAP)
+      .trimEnd(),
+  )
+}
+
+function wrap(text: string, width: number, indent: string): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && stringWidth(`${line} ${word}`) > Math.max(20, width)) {
+      lines.push(line)
+      line = indent + word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return line === '' ? lines : [...lines, line]
+}
+
+/** Names come from users: none may move the cursor or start a line. */
+const plain = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll(/[\p{Cc}\p{Cf}]/gu, '')
