@@ -46,8 +46,8 @@ export function filesystemStore(root: string): Store {
   }
 
   async function syncUp(folder: string) {
-    const folders = [folder]
-    for (let up = folder; up !== root && up !== dirname(up); ) folders.push((up = dirname(up)))
+    const folders: string[] = []
+    for (let up = folder; up.length >= root.length; up = dirname(up)) folders.push(up)
     await Promise.all(folders.map(syncFolder))
   }
 

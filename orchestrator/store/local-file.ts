@@ -9,8 +9,8 @@ import type { Digest } from './store.ts'
 const readOnly = 0o444
 
 /** Writes a new read-only file that survives a power cut once this returns (its name does not yet: see syncFolder). */
-export async function writeNew(path: string, body: Uint8Array | string): Promise<void> {
-  const file = await open(path, 'wx', readOnly)
+export async function writeNew(path: string, body: Uint8Array | string, mode: number = readOnly): Promise<void> {
+  const file = await open(path, 'wx', mode)
   try {
     await file.writeFile(body)
     await file.datasync()

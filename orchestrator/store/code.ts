@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { OrchestrateError } from '../errors.ts'
+import { concurrently } from './concurrently.ts'
+import { checkKey } from './key.ts'
+import { layout } from './layout.ts'
+import { writeNew } from './local-file.ts'
+import type { Store } from './store.ts'
+import { makeWhole } from './whole-folder.ts'
+
+const sha256Of = (body: Uint8Array) => createHash('sha256').update(body).digest('hex')
+
+/** Those of the blobs that the store lacks. */
+export async function missingBlobs(store: Store, digests: string[]): Promise<string[]> {
+  const found = await concurrently(new Set(digests), async (digest) =>
+    (await store.head(layout.blob(digest))) ? [] : [digest],
+  )
+  return found.flat()
+}
+
+/** Keeps a blob under its hash; refuses one that has another. */
+export async function putBlob(store: Store, digest: string, body: Uint8Array): Promise<void> {
+  const found = sha256Of(body)
+  if (found !== digest) throw new OrchestrateError('ARGUMENT_INVALID', `the blob has SHA-256 ${found}, not ${digest}`)
+  await store.create(layout.blob(digest), body)
+}
+
+/**
+ * Lays out a snapshot of code, once, and returns its folder. The files are copies of their own, not links, so that
+ * nothing an attempt does can reach the store. They are read-only; their folders are not, so that Python can keep
+ * its compiled modules there and a user can delete the state directory.
+ */
+export async function materialiseCode(
+  store: Store,
+  code: { digest: string; files: Record<string, string> },
+  snapshots: string,
+): Promise<string> {
+  return makeWhole(join(snapshots, checkKey(code.digest)), async (folder) => {
+    await concurrently(Object.entries(code.files), async ([path, digest]) => {
+      const body = await store.get(layout.blob(digest))
+      if (body === null) throw new OrchestrateError('OBJECT_MISSING', `${path} of the code is not in ${store.url}`)
+      if (sha256Of(body) !== digest)
+        throw new OrchestrateError('OBJECT_DAMAGED', `${path} of the code changed in ${store.url}`)
+      const file = join(folder, checkKey(path))
+      await mkdir(dirname(file), { recursive: true })
+      await writeNew(file, body, isScript(body) ? 0o555 : 0o444)
+    })
+  })
+}
+
+const isScript = (body: Buffer) => body.subarray(0, 2).toString() === '#!'
