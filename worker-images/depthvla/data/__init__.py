@@ -1,0 +1,1 @@
+"""Datasets as files: writers, readers, and the arrays that training sees."""

@@ -1,0 +1,61 @@
+"""Measured depth of demonstrations, kept apart from them: labels are scored against it, and training never sees it.
+
+One HDF5 file: ``depth`` uint16 ``[N, H, W]`` in millimetres, 0 = not measured, frame by frame in the dataset's order;
+``intrinsics`` float32 ``[3, 3]``, pixel centres at whole numbers; ``camera_to_world`` float32 ``[4, 4]``, OpenCV axes;
+``placement`` int64 ``[E]``, the simulator's placement of each episode.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from depthvla.data.broken import broken
+from depthvla.data.pictures import fit_depth
+
+FILE = "depth.h5"
+
+
+def to_millimetres(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Metres to uint16 millimetres; what is not finite, not positive or beyond 65.535 m becomes 0, not measured."""
+    good = np.isfinite(depth) & (depth > 0) & (depth < 65.5355)
+    return np.where(good, np.rint(np.where(good, depth, 0) * 1000), 0).astype(np.uint16)
+
+
+def write_truth(
+    folder: Path,
+    depth: NDArray[np.uint16],
+    *,
+    intrinsics: NDArray[np.float32],
+    camera_to_world: NDArray[np.float32],
+    placement: NDArray[np.int64],
+) -> None:
+    """Write the file; shapes as at the top of this module."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with h5py.File(folder / FILE, "w") as file:
+        file.create_dataset("depth", data=depth, chunks=(1, *depth.shape[1:]), compression="lzf", shuffle=True)
+        file.create_dataset("intrinsics", data=intrinsics)
+        file.create_dataset("camera_to_world", data=camera_to_world)
+        file.create_dataset("placement", data=placement)
+
+
+def load_truth(path: Path, size: int) -> NDArray[np.float32]:
+    """Depth in metres of every frame, float32 ``[N, size, size]``, 0 = not measured, in the order of the demos.
+
+    Raises:
+        WorkerError: DATA_BROKEN, naming the file and the field.
+    """
+    name = path / FILE
+    if not name.is_file():
+        raise broken(name, "no such file")
+    try:
+        with h5py.File(name) as file:
+            if "depth" not in file or file["depth"].ndim != 3 or file["depth"].dtype != np.uint16:
+                raise broken(name, "depth is missing, or not uint16 [N, H, W]")
+            depth = file["depth"][:]
+    except OSError as error:
+        raise broken(name, f"not an HDF5 file that can be read ({error})") from error
+    return np.stack([fit_depth(frame, size) for frame in depth]).astype(np.float32) / 1000

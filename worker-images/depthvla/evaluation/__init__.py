@@ -1,0 +1,1 @@
+"""The simulator as a source of demonstrations and as the judge."""
