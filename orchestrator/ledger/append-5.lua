@@ -1,0 +1,43 @@
+--[[
+  Appends events to an aggregate if it still has as many as the caller saw, and with them gives back what the attempts
+  that they end had reserved: both happen, or neither.
+
+  KEYS[1] log           list: the aggregate's events, each behind the nonce of the call that appended it
+  KEYS[2] index         sorted set: aggregates of this kind by the time of their first event
+  KEYS[3] unmirrored    hash: aggregate -> 'from to', the events that the store doesn't have yet
+  KEYS[4] reservations  hash: attempt -> what it has reserved
+  KEYS[5] ended         sorted set: attempts that are over, by when
+  ARGV[1] aggregate  ARGV[2] version expected  ARGV[3] nonce  ARGV[4] time of the first event, ms
+  ARGV[5] now, ms  ARGV[6] forget attempts that ended before, ms  ARGV[7] '1': the store has these events already
+  ARGV[8] number of attempts that end, then these, then the events
+
+  Returns {1, version}, or {0, version} when somebody was faster.
+  The same call again (its reply was lost, so the client sent it once more) finds its own nonce and says what it said before.
+]]
+local aggregate, expected, nonce, now = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5]
+local attempts = tonumber(ARGV[8])
+local first = 9 + attempts
+local count = #ARGV - first + 1
+local version = redis.call('LLEN', KEYS[1])
+
+if version ~= expected then
+  local there = redis.call('LINDEX', KEYS[1], expected)
+  if there and string.sub(there, 1, #nonce) == nonce then return { 1, expected + count } end
+  return { 0, version }
+end
+
+for i = first, #ARGV do redis.call('RPUSH', KEYS[1], nonce .. ARGV[i]) end
+if expected == 0 then redis.call('ZADD', KEYS[2], 'NX', ARGV[4], aggregate) end
+
+if ARGV[7] ~= '1' then
+  local pending = redis.call('HGET', KEYS[3], aggregate)
+  local from = pending and string.match(pending, '^%d+') or expected
+  redis.call('HSET', KEYS[3], aggregate, from .. ' ' .. (expected + count))
+end
+
+for i = 9, first - 1 do
+  redis.call('HDEL', KEYS[4], ARGV[i])
+  redis.call('ZADD', KEYS[5], now, ARGV[i])
+end
+if attempts > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', '(' .. ARGV[6]) end
+return { 1, expected + count }

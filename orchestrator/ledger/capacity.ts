@@ -1,0 +1,107 @@
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import type { RedisLink } from './connect-redis.ts'
+import type { Keys } from './keys.ts'
+import { asRedisError } from './redis-errors.ts'
+import { loadScript, runScript } from './run-script.ts'
+
+const reserveScript = loadScript(new URL('./reserve-3.lua', import.meta.url))
+
+const HostCapacity = z.object({ cores: z.number(), gpus: z.array(z.string()) })
+/** What a host has. GPUs by id, as the engine names them (UUIDs); ids have no comma. */
+export type HostCapacity = z.infer<typeof HostCapacity>
+
+const Stored = z.object({ host: z.string(), cores: z.number(), gpus: z.string() })
+export type Reservation = { attempt: string; host: string; cores: number; gpus: string[] }
+
+/** Free cores and GPUs of a pool: of all its hosts together, and of each. */
+export type Free = {
+  cores: number
+  gpus: number
+  hosts: { host: string; capacity: HostCapacity; coresFree: number; gpusFree: string[] }[]
+}
+
+export type Reserved =
+  | ({ ok: true } & Reservation)
+  | { ok: false /** A sentence's end: 'needs 2 cores, 0 free'. */; why: string }
+
+/**
+ * Who has which cores and GPUs of a pool. Whole or not at all, and never more than there is: what is free is counted
+ * from the reservations by the script that adds one. A reservation ends with the event that ends its attempt: see
+ * `Ledger.append`.
+ */
+export class Capacity {
+  readonly #redis: Redis
+  readonly #keys: Keys
+  readonly #address: string
+
+  constructor(link: RedisLink) {
+    this.#redis = link.redis
+    this.#keys = link.keys
+    this.#address = link.shown
+  }
+
+  /** Says what a host has now. Reservations stay as they are, even where it has become too small for them. */
+  async setHost(pool: string, host: string, capacity: HostCapacity): Promise<void> {
+    await this.#ask(() => this.#redis.hset(this.#keys.hosts(pool), host, JSON.stringify(capacity)))
+  }
+
+  /** Takes a host out of the pool. Its reservations stay until their attempts end. */
+  async removeHost(pool: string, host: string): Promise<void> {
+    await this.#ask(() => this.#redis.hdel(this.#keys.hosts(pool), host))
+  }
+
+  /** Reserves all that an attempt needs on one host. Asking again returns the first answer; an ended attempt gets none. */
+  async reserve(pool: string, attempt: string, need: { cores: number; gpus: number }): Promise<Reserved> {
+    const keys = [this.#keys.hosts(pool), this.#keys.reservations(pool), this.#keys.ended(pool)]
+    const reply = await this.#ask(() => runScript(this.#redis, reserveScript, keys, [attempt, need.cores, need.gpus]))
+    const [ok, text] = reply as [number, string]
+    if (ok !== 1) return { ok: false, why: text }
+    return { ok: true, ...reservation(attempt, text) }
+  }
+
+  /**
+   * Gives a reservation back for an attempt that never was: its fence was not claimed. Unlike an ended one, it may
+   * reserve again.
+   */
+  async release(pool: string, attempt: string): Promise<void> {
+    await this.#ask(() => this.#redis.hdel(this.#keys.reservations(pool), attempt))
+  }
+
+  async reservations(pool: string): Promise<Reservation[]> {
+    const all = await this.#ask(() => this.#redis.hgetall(this.#keys.reservations(pool)))
+    return Object.entries(all).map(([attempt, text]) => reservation(attempt, text))
+  }
+
+  /** What nobody has reserved, hosts by name. A host that became too small for its reservations has nothing free. */
+  async free(pool: string): Promise<Free> {
+    const [stored, reservations] = await Promise.all([
+      this.#ask(() => this.#redis.hgetall(this.#keys.hosts(pool))),
+      this.reservations(pool),
+    ])
+    const hosts = Object.entries(stored)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([host, text]) => {
+        const capacity = HostCapacity.parse(JSON.parse(text))
+        const here = reservations.filter((reservation) => reservation.host === host)
+        const busy = new Set(here.flatMap((reservation) => reservation.gpus))
+        const coresFree = Math.max(0, capacity.cores - here.reduce((sum, reservation) => sum + reservation.cores, 0))
+        return { host, capacity, coresFree, gpusFree: capacity.gpus.filter((id) => !busy.has(id)) }
+      })
+    const cores = hosts.reduce((sum, host) => sum + host.coresFree, 0)
+    return { cores, gpus: hosts.reduce((sum, host) => sum + host.gpusFree.length, 0), hosts }
+  }
+
+  async #ask<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command()
+    } catch (error) {
+      throw asRedisError(error, this.#address)
+    }
+  }
+}
+
+function reservation(attempt: string, text: string): Reservation {
+  const { host, cores, gpus } = Stored.parse(JSON.parse(text))
+  return { attempt, host, cores, gpus: gpus === '' ? [] : gpus.split(',') }
+}

@@ -1,0 +1,27 @@
+/** Names of everything in Redis. The braces make one hash slot of a namespace, so that scripts over many keys work on a cluster. */
+export type Keys = ReturnType<typeof keysOf>
+
+/** `namespace` keeps the control planes that share one Redis apart: one per state directory and store. */
+export function keysOf(namespace: string) {
+  if (!/^[\w.-]+$/.test(namespace)) throw new Error(`a namespace has letters, digits, '.', '_' and '-': ${namespace}`)
+  const prefix = `orchestrate:{${namespace}}`
+  return {
+    prefix,
+    /** List: the events of one aggregate, in order. */
+    log: (aggregate: string) => `${prefix}:log:${aggregate}`,
+    /** Sorted set: aggregates of one kind by the time of their first event. */
+    index: (kind: string) => `${prefix}:index:${kind}`,
+    /** Hash: aggregate -> 'from to', the events that the store doesn't have yet. */
+    unmirrored: `${prefix}:unmirrored`,
+    /** Hash: host -> its capacity. */
+    hosts: (pool: string) => `${prefix}:pool:${pool}:hosts`,
+    /** Hash: attempt -> what it has reserved. */
+    reservations: (pool: string) => `${prefix}:pool:${pool}:reservations`,
+    /** Sorted set: attempts that are over, by when they ended. */
+    ended: (pool: string) => `${prefix}:pool:${pool}:ended`,
+    /** Written and forgotten to see whether writing works. */
+    probe: `${prefix}:probe`,
+    /** BullMQ puts its keys under this. */
+    queue: `${prefix}:queue`,
+  }
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import type { RedisLink } from './connect-redis.ts'
+import type { Keys } from './keys.ts'
+import { limits } from './limits.ts'
+import { asRedisError } from './redis-errors.ts'
+import { loadScript, runScript } from './run-script.ts'
+
+const appendScript = loadScript(new URL('./append-5.lua', import.meta.url))
+const markScript = loadScript(new URL('./mark-mirrored-1.lua', import.meta.url))
+
+// Twelve random bytes in base64url: each event is stored behind the nonce of the call that appended it.
+const nonceBytes = 12
+const nonceLength = 16
+
+export type Appended = { ok: true; version: number } | { ok: false; version: number }
+
+/** What ends with the events being appended: its reservation goes in the same step, or not at all. */
+export type Release = { pool: string; attempt: string } | { pool: string; attempts: string[] }
+
+/** Events of an aggregate that the store doesn't have yet: `count` of them from number `from` on. */
+export type Unmirrored = { aggregate: string; from: number; count: number }
+
+/**
+ * The live event lists of jobs and runs. An aggregate is named `job/<key>` or `run/<id>`; its version is the number of
+ * its events. All methods throw REDIS_* when Redis can't be asked; an append that throws may have happened or not.
+ */
+export class Ledger {
+  readonly #redis: Redis
+  readonly #keys: Keys
+  readonly #address: string
+
+  constructor(link: RedisLink) {
+    this.#redis = link.redis
+    this.#keys = link.keys
+    this.#address = link.shown
+  }
+
+  /**
+   * Appends events if the aggregate still has `expectedVersion` of them; otherwise nothing changes, and the answer says
+   * how many it has. With `release`, the reservations of the attempts that these events end are given back in the same
+   * step, and nothing can be reserved for them any more.
+   */
+  async append(aggregate: string, expectedVersion: number, events: object[], release?: Release): Promise<Appended> {
+    return this.#append(aggregate, expectedVersion, events, false, release)
+  }
+
+  /** Puts back events that came from the store. `present`: the ledger has some already, and keeps them. */
+  async restore(aggregate: string, events: object[]): Promise<'restored' | 'present'> {
+    return (await this.#append(aggregate, 0, events, true)).ok ? 'restored' : 'present'
+  }
+
+  /** Events of an aggregate as they were appended: `count` of them, or all, from number `from` on. */
+  async read(aggregate: string, from = 0, count = Number.POSITIVE_INFINITY): Promise<object[]> {
+    const last = count === Number.POSITIVE_INFINITY ? -1 : from + count - 1
+    const entries = await this.#ask(() => this.#redis.lrange(this.#keys.log(aggregate), from, last))
+    return entries.map((entry) => JSON.parse(entry.slice(nonceLength)) as object)
+  }
+
+  async version(aggregate: string): Promise<number> {
+    return this.#ask(() => this.#redis.llen(this.#keys.log(aggregate)))
+  }
+
+  /** Names of all aggregates of a kind, oldest first. */
+  async aggregates(kind: 'job' | 'run'): Promise<string[]> {
+    return this.#ask(() => this.#redis.zrange(this.#keys.index(kind), '0', '-1'))
+  }
+
+  /** What still has to be copied to the store: an aggregate's events in one piece, however many appends they came by. */
+  async unmirrored(): Promise<Unmirrored[]> {
+    const pending = await this.#ask(() => this.#redis.hgetall(this.#keys.unmirrored))
+    return Object.entries(pending).map(([aggregate, range]) => {
+      const [from = 0, to = 0] = range.split(' ').map(Number)
+      return { aggregate, from, count: to - from }
+    })
+  }
+
+  /** Says that the store has these events now. What was appended meanwhile stays unmirrored. */
+  async markMirrored(entries: Unmirrored[]): Promise<void> {
+    const mark = ({ aggregate, from, count }: Unmirrored) =>
+      this.#ask(() => runScript(this.#redis, markScript, [this.#keys.unmirrored], [aggregate, from + count]))
+    await Promise.all(entries.map(mark))
+  }
+
+  async #append(
+    aggregate: string,
+    expected: number,
+    events: object[],
+    mirrored: boolean,
+    release?: Release,
+  ): Promise<Appended> {
+    const kind = aggregate.slice(0, aggregate.indexOf('/'))
+    const [first] = events
+    if (first === undefined) throw new Error(`nothing to append to ${aggregate}`)
+    const now = Date.now()
+    const attempts = release ? ('attempt' in release ? [release.attempt] : release.attempts) : []
+    const pool = release?.pool ?? ''
+    const time = 'at' in first ? Number(first.at) : now
+    const nonce = randomBytes(nonceBytes).toString('base64url')
+    const keys = this.#keys
+    const reply = await this.#ask(() =>
+      runScript(
+        this.#redis,
+        appendScript,
+        [keys.log(aggregate), keys.index(kind), keys.unmirrored, keys.reservations(pool), keys.ended(pool)],
+        [
+          aggregate,
+          expected,
+          nonce,
+          time,
+          now,
+          now - limits.endedKept,
+          mirrored ? '1' : '0',
+          attempts.length,
+          ...attempts,
+          ...events.map((event) => JSON.stringify(event)),
+        ],
+      ),
+    )
+    const [ok, version] = reply as [number, number]
+    return { ok: ok === 1, version }
+  }
+
+  async #ask<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command()
+    } catch (error) {
+      throw asRedisError(error, this.#address)
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import { type ErrorCode, OrchestrateError } from '../errors.ts'
+
+/**
+ * A failure of ioredis as a coded error. What Redis itself refuses says which word it begins with (NOAUTH, OOM, …);
+ * everything else is a connection that isn't there. A command that ran into this may have been carried out or not.
+ */
+export function asRedisError(error: unknown, address: string): OrchestrateError {
+  if (error instanceof OrchestrateError) return error
+  const message = error instanceof Error ? describe(error) : String(error)
+  return new OrchestrateError(codeOf(message), `Redis at ${address}: ${message}`, { cause: error })
+}
+
+function codeOf(message: string): ErrorCode {
+  if (/^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/i.test(message)) return 'REDIS_DENIED'
+  if (/^(READONLY|OOM|MISCONF|NOREPLICAS)/.test(message)) return 'REDIS_UNWRITABLE'
+  return 'REDIS_UNREACHABLE'
+}
+
+// Node reports a host with several addresses as one error without a message that holds one error per address.
+function describe(error: Error): string {
+  const inner = error instanceof AggregateError ? error.errors.map((each) => describe(each as Error)).join('; ') : ''
+  return error.message || inner || error.name
+}

@@ -1,0 +1,71 @@
+--[[
+  Reserves all that an attempt needs on one host, or nothing.
+
+  KEYS[1] hosts         hash: host -> {"cores": n, "gpus": [id, …]} as JSON
+  KEYS[2] reservations  hash: attempt -> {"host", "cores", "gpus": "id,id"} as JSON
+  KEYS[3] ended         sorted set of attempts that are over: a late call must reserve nothing
+  ARGV[1] attempt  ARGV[2] cores wanted  ARGV[3] GPUs wanted
+
+  Returns {1, reservation}, or {0, why} for "why pending".
+  Asking twice for one attempt returns the first reservation: the caller may crash in between.
+  What is free is counted afresh from the reservations each time, so no counter can drift, and a host may change its
+  capacity under them.
+]]
+if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return { 0, 'attempt ' .. ARGV[1] .. ' is over' } end
+local given = redis.call('HGET', KEYS[2], ARGV[1])
+if given then return { 1, given } end
+
+local cores, gpus = tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local used = {} -- host -> { cores, busy GPUs as a set }
+for _, value in ipairs(redis.call('HVALS', KEYS[2])) do
+  local reservation = cjson.decode(value)
+  local host = used[reservation.host] or { cores = 0, gpus = {} }
+  host.cores = host.cores + reservation.cores
+  for id in string.gmatch(reservation.gpus, '[^,]+') do host.gpus[id] = true end
+  used[reservation.host] = host
+end
+
+local function need(cores_word, gpus_word)
+  if cores > 0 and gpus > 0 then return cores .. cores_word .. ' and ' .. gpus .. gpus_word end
+  return gpus > 0 and gpus .. gpus_word or cores .. cores_word
+end
+local wanted = 'needs ' .. need(cores == 1 and ' core' or ' cores', gpus == 1 and ' GPU' or ' GPUs')
+
+-- Best fit: the host that is left with least, so that large jobs keep finding whole hosts. GPUs count first; names
+-- break ties, as the order of a hash is nobody's.
+local best, hosts, possible, most = nil, 0, false, nil
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local name, capacity = all[i], cjson.decode(all[i + 1])
+  local busy = used[name] or { cores = 0, gpus = {} }
+  local idle = {}
+  for _, id in ipairs(capacity.gpus) do
+    if not busy.gpus[id] then idle[#idle + 1] = id end
+  end
+  local host = { name = name, cores = math.max(0, capacity.cores - busy.cores), idle = idle }
+  hosts = hosts + 1
+  if capacity.cores >= cores and #capacity.gpus >= gpus then
+    possible = true
+    if not most or #idle > #most.idle or (#idle == #most.idle and host.cores > most.cores) then most = host end
+  end
+  if host.cores >= cores and #idle >= gpus then
+    local closer = not best or #idle < #best.idle or (#idle == #best.idle and host.cores < best.cores)
+    local tied = best and #idle == #best.idle and host.cores == best.cores
+    if closer or (tied and name < best.name) then best = host end
+  end
+end
+
+if hosts == 0 then return { 0, wanted .. ', and the pool has no host' } end
+if not possible then return { 0, wanted .. (hosts > 1 and ' on one host' or '') .. ', more than the pool has' } end
+if not best then
+  local free = cores > 0 and gpus > 0 and most.cores .. ' and ' .. #most.idle or (gpus > 0 and #most.idle or most.cores)
+  if hosts == 1 then return { 0, wanted .. ', ' .. free .. ' free' } end
+  return { 0, wanted .. ' on one host, at most ' .. free .. ' free' }
+end
+
+local ids = {}
+for i = 1, gpus do ids[i] = best.idle[i] end
+local reservation = cjson.encode({ host = best.name, cores = cores, gpus = table.concat(ids, ',') })
+redis.call('HSET', KEYS[2], ARGV[1], reservation)
+return { 1, reservation }

@@ -1,0 +1,138 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Job, Queue, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { disconnect, type RedisLink } from '../ledger/connect-redis.ts'
+import { limits } from '../ledger/limits.ts'
+import { OneAtATime } from './one-at-a-time.ts'
+import { wakeTime } from './wake-time.ts'
+
+/** All that travels: which job or run to look at. What is to be done there is read from the ledger. */
+type Message = { look: string }
+
+/** Looks at an aggregate, `job/<key>` or `run/<id>`, and does what its state asks for. May be called more often than asked. */
+export type Handler = (aggregate: string) => Promise<void>
+
+/** The part of pino that is used. */
+export type Log = { warn(details: object, message: string): void }
+
+export type Timing = { lock: number; stalledCheck: number; retryFirst: number; retryLongest: number }
+
+/**
+ * Requests to look at a job or a run, now or later. A request says nothing of why, so many for one aggregate thin out
+ * to one; but one that comes while a handler is looking is not part of that look, so the handler looks once more
+ * afterwards. Only the ledger is the truth: requests may be dropped as a whole (`clear`) by whoever looks at everything.
+ */
+export class Commands {
+  readonly #link: RedisLink
+  readonly #log: Log
+  readonly #timing: Timing
+  readonly #queue: Queue<Message>
+  readonly #oneAtATime = new OneAtATime()
+  readonly #failures = new Map<string, number>()
+  readonly #workers: { worker: Worker<Message>; redis: Redis }[] = []
+
+  constructor(link: RedisLink, log: Log, timing: Timing = limits) {
+    this.#link = link
+    this.#log = log
+    this.#timing = timing
+    this.#queue = new Queue<Message>('commands', {
+      connection: link.redis,
+      prefix: link.keys.queue,
+      streams: { events: { maxLen: 100 } }, // nobody reads BullMQ's own events
+      // What a handler can't do is told to the log and asked again, so a request as such only fails with Redis.
+      defaultJobOptions: {
+        removeOnComplete: true,
+        removeOnFail: true,
+        attempts: Number.MAX_SAFE_INTEGER,
+        backoff: { type: 'fixed', delay: 1000 },
+      },
+    })
+    this.#queue.on('error', (error) => this.#log.warn({ err: error }, 'the command queue has trouble'))
+  }
+
+  /** Asks for a look at an aggregate: at once, or no earlier than `delayMs` from now. */
+  async send(aggregate: string, { delayMs = 0 }: { delayMs?: number } = {}): Promise<void> {
+    const { name, data, opts } = delayMs > 0 ? wake(aggregate, delayMs) : look(aggregate)
+    await this.#queue.add(name, data, opts)
+  }
+
+  /** Asks for a look at each of many aggregates, in few round trips. */
+  async sendAll(aggregates: string[]): Promise<void> {
+    for (let i = 0; i < aggregates.length; i += 500) await this.#queue.addBulk(aggregates.slice(i, i + 500).map(look))
+  }
+
+  /**
+   * Forgets all that was asked for, also what a dead process had in hand. For the one control plane of a state directory
+   * at its start, before it asks for a look at everything: else a look that died with its process would keep others
+   * at the same aggregate waiting until its lock runs out.
+   */
+  async clear(): Promise<void> {
+    await this.#queue.obliterate({ force: true })
+    await this.#queue.resume()
+  }
+
+  /**
+   * Has requests handled, up to `concurrency` aggregates at a time and each by one handler at a time. A handler that
+   * fails is called again later, after a pause that doubles. Resolves when the worker listens.
+   */
+  async work(handler: Handler, { concurrency = 8 }: { concurrency?: number } = {}): Promise<void> {
+    const redis = this.#link.open('orchestrate-commands')
+    const worker = new Worker<Message>('commands', (job) => this.#handle(job, handler), {
+      connection: redis,
+      prefix: this.#link.keys.queue,
+      concurrency,
+      lockDuration: this.#timing.lock,
+      stalledInterval: this.#timing.stalledCheck,
+      maxStalledCount: Number.MAX_SAFE_INTEGER, // a look whose process died is not to blame
+      runRetryDelay: limits.reconnectPause,
+    })
+    worker.on('error', (error) => this.#log.warn({ err: error }, 'a command worker has trouble'))
+    this.#workers.push({ worker, redis })
+    await worker.waitUntilReady()
+  }
+
+  /** Takes no more requests, waits for the handlers that run (at most `limits.close`), and lets go of Redis. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map(({ worker, redis }) => end(worker, redis)))
+    await this.#queue.close()
+  }
+
+  async #handle(job: Job<Message>, handler: Handler): Promise<void> {
+    const aggregate = job.data.look
+    // A wake-up turns into a look like any other, so that they thin out together and never run side by side.
+    if (job.name === 'wake') return this.send(aggregate)
+    try {
+      // BullMQ gives a look to another worker when its lock ran out, and this process may be that worker too.
+      await this.#oneAtATime.run(aggregate, () => handler(aggregate))
+      this.#failures.delete(aggregate)
+    } catch (error) {
+      const failures = (this.#failures.get(aggregate) ?? 0) + 1
+      this.#failures.set(aggregate, failures)
+      const delayMs = Math.min(this.#timing.retryLongest, this.#timing.retryFirst * 2 ** (failures - 1))
+      this.#log.warn({ err: error, aggregate, failures, delayMs }, 'a look failed and will be tried again')
+      await this.send(aggregate, { delayMs })
+    }
+  }
+}
+
+const keepLast = (id: string) => ({ deduplication: { id, keepLastIfActive: true } })
+const look = (aggregate: string) => ({ name: 'look', data: { look: aggregate }, opts: keepLast(aggregate) })
+
+function wake(aggregate: string, delayMs: number) {
+  const now = Date.now()
+  const due = wakeTime(now, delayMs)
+  return {
+    name: 'wake',
+    data: { look: aggregate },
+    opts: { ...keepLast(`${aggregate}@${due}`), timestamp: now, delay: due - now },
+  }
+}
+
+async function end(worker: Worker, redis: Redis): Promise<void> {
+  // Where Redis is away, BullMQ would wait for it with its farewell.
+  const over = new AbortController()
+  await Promise.race([worker.close(), pause(limits.close, undefined, { signal: over.signal }).catch(() => {})])
+  over.abort()
+  worker.disconnect().catch(() => {})
+  await disconnect(redis)
+}
