@@ -19,11 +19,23 @@ export async function missingBlobs(store: Store, digests: string[]): Promise<str
   return found.flat()
 }
 
-/** Keeps a blob under its hash; refuses one that has another. */
-export async function putBlob(store: Store, digest: string, body: Uint8Array): Promise<void> {
-  const found = sha256Of(body)
-  if (found !== digest) throw new OrchestrateError('ARGUMENT_INVALID', `the blob has SHA-256 ${found}, not ${digest}`)
+/** Keeps a blob under its hash, which it returns; refuses one whose hash isn't the expected. */
+export async function putBlob(store: Store, content: Uint8Array | string, expected?: string): Promise<string> {
+  const body = Buffer.from(content)
+  const digest = sha256Of(body)
+  if (expected !== undefined && digest !== expected)
+    throw new OrchestrateError('ARGUMENT_INVALID', `the blob has SHA-256 ${digest}, not ${expected}`)
   await store.create(layout.blob(digest), body)
+  return digest
+}
+
+/** A blob, verified, or null if there is none. */
+export async function getBlob(store: Store, digest: string): Promise<Buffer | null> {
+  const key = layout.blob(digest)
+  const body = await store.get(key)
+  if (body !== null && sha256Of(body) !== digest)
+    throw new OrchestrateError('OBJECT_DAMAGED', `${store.url}/${key} does not have the content that it is named by`)
+  return body
 }
 
 /**
@@ -38,10 +50,8 @@ export async function materialiseCode(
 ): Promise<string> {
   return makeWhole(join(snapshots, checkKey(code.digest)), async (folder) => {
     await concurrently(Object.entries(code.files), async ([path, digest]) => {
-      const body = await store.get(layout.blob(digest))
+      const body = await getBlob(store, digest)
       if (body === null) throw new OrchestrateError('OBJECT_MISSING', `${path} of the code is not in ${store.url}`)
-      if (sha256Of(body) !== digest)
-        throw new OrchestrateError('OBJECT_DAMAGED', `${path} of the code changed in ${store.url}`)
       const file = join(folder, checkKey(path))
       await mkdir(dirname(file), { recursive: true })
       await writeNew(file, body, isScript(body) ? 0o555 : 0o444)

@@ -5,22 +5,21 @@ import type { Store } from './store.ts'
 
 /** Wide enough that names sort as numbers do. */
 const digits = 12
-const segment = (aggregate: string, version: number) =>
-  `${folder(aggregate)}/${String(version).padStart(digits, '0')}.jsonl`
-const folder = (aggregate: string) => `${layout.journal}/${encodeURIComponent(aggregate)}`
+const folder = (aggregate: string) => `${layout.journal}/${aggregate}`
+const segment = (aggregate: string, from: number) => `${folder(aggregate)}/${String(from).padStart(digits, '0')}.jsonl`
 
 /**
- * Mirrors events of an aggregate, the first of which made version `first` of it. Writing a segment again, also a longer
+ * Mirrors events of an aggregate (`job/<key>`, `run/<id>`), the first of which is number `from` of it, counted from 0. Writing a segment again, also a longer
  * one, is fine; writing other events in its place is not: whoever does has lost touch with what happened.
  */
-export async function appendJournal(
+export async function appendSegment(
   store: Store,
   aggregate: string,
-  first: number,
+  from: number,
   events: readonly unknown[],
 ): Promise<void> {
   if (events.length === 0) return
-  const key = segment(aggregate, first)
+  const key = segment(aggregate, from)
   const body = events.map((event) => `${JSON.stringify(event)}\n`).join('')
   if ((await store.create(key, body)) === 'created') return
   const before = (await store.get(key))?.toString() ?? ''
@@ -35,24 +34,26 @@ export async function readJournal(store: Store, aggregate: string): Promise<unkn
   const names = (await store.children(folder(aggregate))).filter((name) => name.endsWith('.jsonl'))
   const bodies = await concurrently(names, (name) => store.get(`${folder(aggregate)}/${name}`))
   const events: unknown[] = []
-  let base: number | null = null
   for (const [index, name] of names.entries()) {
-    const version = Number.parseInt(name, 10)
-    base ??= version
-    const known = base + events.length - version
-    if (known < 0 || base > 1)
-      throw new OrchestrateError(
-        'STORE_CORRUPT',
-        `${store.url}/${folder(aggregate)}: events before version ${version} are missing`,
-      )
+    const known = events.length - Number.parseInt(name, 10)
+    const key = `${store.url}/${folder(aggregate)}/${name}`
+    if (known < 0) throw new OrchestrateError('STORE_CORRUPT', `${key}: the events before it are missing`)
     const lines = bodies[index]?.toString().split('\n').filter(Boolean) ?? []
-    events.push(...lines.slice(known).map((line): unknown => JSON.parse(line)))
+    events.push(...lines.slice(known).map((line) => parse(line, key)))
   }
   return events
 }
 
-/** Names of all aggregates that have a journal. */
-export async function listJournals(store: Store): Promise<string[]> {
-  const names = await store.children(layout.journal)
-  return names.filter((name) => name.endsWith('/')).map((name) => decodeURIComponent(name.slice(0, -1)))
+/** Names of all aggregates of a kind that have a journal. */
+export async function listJournals(store: Store, kind: 'job' | 'run' | 'pool'): Promise<string[]> {
+  const names = await store.children(folder(kind))
+  return names.filter((name) => name.endsWith('/')).map((name) => `${kind}/${name.slice(0, -1)}`)
+}
+
+function parse(line: string, key: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch (error) {
+    throw new OrchestrateError('STORE_CORRUPT', `${key} holds a line that is no JSON`, { cause: error })
+  }
 }
