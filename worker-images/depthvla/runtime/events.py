@@ -5,11 +5,9 @@ The other side of `orchestrator/protocol/worker-event.ts`.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 import os
-import platform
 import socket
 import time
 from collections.abc import Mapping
@@ -17,11 +15,10 @@ from pathlib import Path
 
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import SOFTWARE, WorkerError
+from depthvla.runtime.versions import versions
 
 Metric = float | Mapping[str, int]
 """A number, or successes out of trials as {"k": …, "n": …}."""
-
-VERSIONED = ("torch", "numpy", "mujoco", "metaworld")
 
 
 class Events:
@@ -33,15 +30,9 @@ class Events:
         self._said: set[str] = set()
 
     def hello(self, *, device: str, world: int) -> None:
-        versions: dict[str, Json] = {"python": platform.python_version()}
-        for name in VERSIONED:
-            try:
-                versions[name] = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                continue
         self._write(
             "hello",
-            versions=versions, device=device, rank=self.rank, world=world, host=socket.gethostname(), pid=os.getpid(),
+            versions=versions(), device=device, rank=self.rank, world=world, host=socket.gethostname(), pid=os.getpid(),
         )  # fmt: skip
 
     def progress(self, step: float, of: float, unit: str) -> None:

@@ -1,0 +1,114 @@
+"""Committed progress: some files and, written last and only once, a manifest that names them.
+
+The other side of `orchestrator/protocol/manifest.ts`. No manifest, no checkpoint; a half-written one is never seen.
+`CommitLog` is used for training state (`checkpoint.py`) and by stages that commit finished files one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import obstore
+
+from depthvla.runtime.config import Json
+from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.job import Job
+from depthvla.runtime.store import FileEntry, create, delete, describe_file, download, open_store, upload
+
+
+@dataclass(frozen=True)
+class Manifest:
+    key: str
+    step: int
+    fence: int
+    world: int
+    files: tuple[FileEntry, ...]
+    cursor: Json
+    size: int
+
+
+class CommitLog:
+    """The commits of one attempt under `<prefix>/checkpoints/<step>/`, and those it may go on from."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.store = open_store(job.store)
+        self.parent: str | None = None
+        self._own: list[Manifest] = []
+
+    def folder(self, step: int) -> str:
+        return f"{self.job.prefix}/checkpoints/{step}"
+
+    def put(self, step: int, path: Path, name: str) -> FileEntry:
+        """Uploads one file of a commit that is yet to come."""
+        entry = describe_file(path, name)
+        upload(self.store, f"{self.folder(step)}/{name}", path)
+        return entry
+
+    def carry(self, step: int, entry: FileEntry, previous: Manifest) -> FileEntry:
+        """Takes a file over from an earlier commit, without it passing through here."""
+        source = posixpath.join(posixpath.dirname(previous.key), entry.path)
+        obstore.copy(self.store, source, f"{self.folder(step)}/{entry.path}")
+        return entry
+
+    def commit(self, step: int, files: list[FileEntry], cursor: Json, versions: Mapping[str, str]) -> Manifest:
+        """Writes the manifest: from here on the commit exists. Then lets go of those beyond `checkpoint.keep`."""
+        key = f"{self.folder(step)}/manifest.json"
+        body = {
+            "protocol": 1, "job": self.job.job, "shard": self.job.shard, "fence": self.job.fence, "step": step,
+            "parent": self.parent, "world": self.job.world, "files": [asdict(f) for f in files], "cursor": cursor,
+            "versions": dict(versions), "createdAt": round(time.time() * 1000),
+        }  # fmt: skip
+        create(self.store, key, json.dumps(body).encode())
+        made = Manifest(
+            key, step, self.job.fence, self.job.world, tuple(files), cursor, sum(f.size for f in files)
+        )  # fmt: skip
+        self._own.append(made)
+        while len(self._own) > self.job.checkpoint.keep:
+            self._forget(self._own.pop(0))
+        return made
+
+    def candidates(self) -> Iterator[Manifest]:
+        """The manifests that may be resumed from, best first; what can't be read is said and passed over."""
+        for key in self.job.resume:
+            try:
+                yield self._read(key)
+            except WorkerError as error:
+                self.passed_over(key, error)
+
+    def passed_over(self, key: str, error: Exception) -> None:
+        self.job.events.warning(f"checkpoint {key} can't be used: {error}; trying the one before it")
+
+    def fetch(self, manifest: Manifest, into: Path) -> None:
+        """Downloads and verifies all its files.
+
+        Raises:
+            WorkerError: CHECKPOINT_BROKEN.
+        """
+        for entry in manifest.files:
+            download(self.store, f"{posixpath.dirname(manifest.key)}/{entry.path}", into / entry.path, entry)
+
+    def _read(self, key: str) -> Manifest:
+        try:
+            raw = json.loads(bytes(obstore.get(self.store, key).bytes()))
+            files = tuple(FileEntry(f["path"], f["size"], f["sha256"]) for f in raw["files"])
+            if raw["protocol"] != 1 or raw["job"] != self.job.job or raw["shard"] != self.job.shard:
+                raise ValueError(f"it is of job {raw['job'][:10]}, shard {raw['shard']}, not of this one")
+            if any(posixpath.isabs(f.path) or ".." in f.path.split("/") for f in files):
+                raise ValueError("it names files outside its folder")
+            return Manifest(
+                key, raw["step"], raw["fence"], raw["world"], files, raw["cursor"], sum(f.size for f in files)
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            raise WorkerError("CHECKPOINT_BROKEN", "its manifest is missing") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise WorkerError("CHECKPOINT_BROKEN", f"its manifest can't be read: {error}") from error
+
+    def _forget(self, old: Manifest) -> None:
+        # The manifest goes first: files without one are rubbish, a manifest without files is a trap.
+        delete(self.store, [old.key, *(f"{posixpath.dirname(old.key)}/{f.path}" for f in old.files)])
