@@ -45,6 +45,7 @@ const errors = {
   REDIS_EVICTS: { exit: 4, hint: 'set maxmemory-policy noeviction: queued work would be lost' },
   REDIS_TOO_OLD: { exit: 4, hint: 'use Redis 6.2 or newer; `npm run setup` brings one' },
   PYTHON_MISSING: { exit: 4, hint: 'run `npm run setup`' },
+  LAUNCH_FAILED: { exit: 4, hint: 'launcher.log in the attempt directory says more' },
   DAEMON_UNREACHABLE: { exit: 4, hint: 'see the daemon log named above; `orchestrate doctor` checks the machine' },
   DAEMON_RUNNING: { exit: 4, hint: '`orchestrate stop` ends it' },
   PORT_IN_USE: { exit: 4, hint: 'choose another with --port' },

@@ -1,0 +1,168 @@
+import { watch } from 'node:fs'
+import { access, mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Logger } from 'pino'
+import { claimPath, hasCode, readClaim, readExit, revokeClaim, writeJob } from './attempt-directory.ts'
+import { isLocked, untilUnlocked } from './claim-lock.ts'
+import type { Engine, Launch, Observation, Signal } from './engine.ts'
+import { isRunning, killTree, sendSignal } from './processes.ts'
+import { startLauncher } from './start-launcher.ts'
+
+export type LocalEngineOptions = {
+  stateDir: string
+  /** Interpreter for the launcher; 3.11 or later, nothing else is asked of it. */
+  python: string
+  log: Pick<Logger, 'warn'>
+}
+
+/** How long a launcher has to kill its ranks itself, which leaves a record, before the engine does it without one. */
+const KILL_TAKES_MS = 5_000
+
+/** Runs attempts as processes of this machine. All that it must know is in their directories, so a new one takes over. */
+export class LocalEngine implements Engine {
+  readonly kind = 'local'
+  readonly #attempts: string
+  readonly #python: string
+  readonly #log: Pick<Logger, 'warn'>
+  readonly #launching = new Map<string, Promise<void>>()
+  /** Launchers that this process has started itself: their end is told without asking. */
+  readonly #launchers = new Map<string, Promise<void>>()
+
+  constructor({ stateDir, python, log }: LocalEngineOptions) {
+    this.#attempts = resolve(stateDir, 'attempts')
+    this.#python = python
+    this.#log = log
+  }
+
+  directory(attempt: string): string {
+    return join(this.#attempts, attempt)
+  }
+
+  launch(launch: Launch): Promise<void> {
+    const { attempt } = launch.job
+    const underWay = this.#launching.get(attempt)
+    if (underWay) return underWay
+    const started = this.#start(launch).finally(() => this.#launching.delete(attempt))
+    this.#launching.set(attempt, started)
+    return started
+  }
+
+  async #start(launch: Launch): Promise<void> {
+    const { attempt } = launch.job
+    const directory = this.directory(attempt)
+    if (await readClaim(directory)) return
+    await writeJob(directory, launch)
+    const { exited } = await startLauncher(this.#python, directory, launch.env)
+    // Another launcher may have been first: then this one is gone at once, and the lock is asked, as for any other.
+    this.#launchers.set(
+      attempt,
+      exited.then(() => void this.#launchers.delete(attempt)),
+    )
+  }
+
+  async observe(attempts: string[]): Promise<Map<string, Observation>> {
+    return new Map(await Promise.all(attempts.map(async (attempt) => [attempt, await this.#look(attempt)] as const)))
+  }
+
+  async #look(attempt: string): Promise<Observation> {
+    const directory = this.directory(attempt)
+    try {
+      const claim = await readClaim(directory)
+      if (claim === null) return { state: 'unclaimed' }
+      if (claim === 'revoked') return { state: 'revoked' }
+      const exit = await readExit(directory)
+      if (exit) return { state: 'exited', exit }
+      if (isRunning(claim) || (await isLocked(claimPath(directory)))) return { state: 'running' }
+      return { state: 'exited', exit: await readExit(directory) } // it may have been written just now
+    } catch (error) {
+      this.#log.warn({ attempt, err: error }, 'attempt could not be observed')
+      return { state: 'unknown' }
+    }
+  }
+
+  async signal(attempt: string, signal: Signal): Promise<void> {
+    const directory = this.directory(attempt)
+    const claim = await readClaim(directory)
+    if (claim === null || claim === 'revoked' || (await this.#look(attempt)).state !== 'running') return
+    if (isRunning(claim)) {
+      // A launcher that is killed can't record how its ranks ended; on SIGQUIT it kills them, and does.
+      sendSignal(claim.pid, signal === 'SIGKILL' ? 'SIGQUIT' : signal)
+      if (signal === 'SIGKILL') setTimeout(() => void this.#killWithoutRecord(attempt), KILL_TAKES_MS).unref()
+    } else if (signal === 'SIGKILL') {
+      await this.#killWithoutRecord(attempt)
+    }
+  }
+
+  async #killWithoutRecord(attempt: string): Promise<void> {
+    const directory = this.directory(attempt)
+    try {
+      const claim = await readClaim(directory)
+      if (claim === null || claim === 'revoked' || (await readExit(directory))) return
+      if (await isLocked(claimPath(directory))) await killTree(directory, claim)
+    } catch (error) {
+      this.#log.warn({ attempt, err: error }, 'attempt could not be killed')
+    }
+  }
+
+  async revoke(attempt: string): Promise<'revoked' | 'running' | 'exited'> {
+    if (await revokeClaim(this.directory(attempt))) return 'revoked'
+    const { state } = await this.#look(attempt)
+    return state === 'revoked' || state === 'exited' ? state : 'running'
+  }
+
+  /** An attempt that nobody has claimed yet is waited for; one that was revoked, or forgotten, is over. */
+  async ended(attempt: string, signal: AbortSignal): Promise<void> {
+    const directory = this.directory(attempt)
+    await unlessAborted(this.#launchers.get(attempt), signal)
+    await untilClaimed(directory, signal)
+    try {
+      // A launcher that was killed leaves ranks for a moment, which hold the lock.
+      if ((await readClaim(directory)) === 'revoked' || (await readExit(directory))) return
+      await untilUnlocked(claimPath(directory), signal)
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error
+    }
+  }
+
+  async forget(attempt: string): Promise<void> {
+    const { state } = await this.#look(attempt)
+    if (state === 'running' || state === 'unknown') throw new Error(`${attempt} is ${state}: can't be forgotten`)
+    await rm(this.directory(attempt), { recursive: true, force: true })
+  }
+}
+
+/** Returns when there is a claim, or no directory any more. */
+async function untilClaimed(directory: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  if (await readClaim(directory)) return
+  await mkdir(directory, { recursive: true })
+  const watcher = watch(directory, { persistent: false })
+  try {
+    await unlessAborted(
+      new Promise<void>((resolve, reject) => {
+        const look = () => readClaim(directory).then((claim) => claim && resolve(), reject)
+        watcher.on('change', () => access(directory).then(look, () => resolve()))
+        watcher.once('error', reject)
+        void look() // it may have come before the watcher
+      }),
+      signal,
+    )
+  } finally {
+    watcher.close()
+  }
+}
+
+async function unlessAborted(promise: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  if (!promise) return
+  let abort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+  })
+  try {
+    await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

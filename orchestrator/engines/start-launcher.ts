@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { open, readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { OrchestrateError } from '../errors.ts'
+
+const launcher = fileURLToPath(new URL('../../worker-images/launcher/__main__.py', import.meta.url))
+
+/**
+ * Starts a launcher that outlives this process, and returns when it has claimed the attempt or found it claimed.
+ * `exited` resolves when it ends; its ranks may live a little longer if it was killed.
+ */
+export async function startLauncher(
+  python: string,
+  directory: string,
+  env: Record<string, string>,
+): Promise<{ exited: Promise<void> }> {
+  const logPath = join(directory, 'launcher.log')
+  const log = await open(logPath, 'a')
+  // -I and -S: neither the user's environment nor the worker's packages have a say, nor cost time.
+  const child = spawn(python, ['-I', '-S', launcher, directory], {
+    cwd: '/',
+    env: { ...minimalEnvironment(), ...env },
+    detached: true, // a session of its own: a terminal's Ctrl-C is not for it
+    stdio: ['ignore', 'pipe', log.fd],
+  })
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const answered = new Promise<'claimed or taken' | number | string>((resolve, reject) => {
+    child.stdout?.once('data', () => resolve('claimed or taken'))
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve(code ?? String(signal)))
+  })
+  try {
+    await log.close()
+    const answer = await answered
+    if (answer !== 'claimed or taken') {
+      const said = (await readFile(logPath, 'utf8')).trim().split('\n').at(-1)
+      throw new OrchestrateError('LAUNCH_FAILED', `the launcher of ${directory} ended with ${answer}: ${said}`)
+    }
+  } catch (error) {
+    if (error instanceof OrchestrateError) throw error
+    throw new OrchestrateError('PYTHON_MISSING', `can't start ${python}: ${error}`, { cause: error })
+  } finally {
+    child.stdout?.destroy()
+    child.unref()
+  }
+  return { exited }
+}
+
+/** What every program may expect to find, and nothing else that the daemon was started with. */
+function minimalEnvironment(): Record<string, string> {
+  const { PATH = '/usr/local/bin:/usr/bin:/bin', HOME = homedir(), LANG = 'C.UTF-8', TMPDIR } = process.env
+  return { PATH, HOME, LANG, ...(TMPDIR === undefined ? {} : { TMPDIR }) }
+}
