@@ -30,9 +30,13 @@ def write_clip(path: Path, pictures: Sequence[NDArray[np.uint8]], *, fps: float,
 
 
 def colour_depth(depth: NDArray[np.float32], near: float, far: float) -> NDArray[np.uint8]:
-    """Depth ``[H, W]`` in metres as RGB ``[H, W, 3]``: red is near, blue is far, black was not measured."""
+    """Depth ``[H, W]`` in metres as RGB ``[H, W, 3]``: red is near, blue is far, black was not measured.
+
+    Colours follow 1/depth: a far wall would otherwise take most of them.
+    """
     valid = np.isfinite(depth) & (depth > 0)
-    scaled = np.clip((far - np.where(valid, depth, far)) / max(far - near, 1e-6), 0, 1)
+    inverse = 1 / np.where(valid, depth, far)
+    scaled = np.clip((inverse - 1 / far) / max(1 / near - 1 / far, 1e-6), 0, 1)
     colours = cv2.applyColorMap((scaled * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
     return np.where(valid[..., None], colours, 0).astype(np.uint8)
 
@@ -47,5 +51,5 @@ def write_rows(path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]], *, scale
 def depth_pair(rgb: NDArray[np.uint8], depth: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
     """A picture and its depth side by side, coloured over the range that it holds."""
     measured = depth[depth > 0]
-    near, far = np.quantile(measured, (0.02, 0.98)) if measured.size else (0.0, 1.0)
+    near, far = np.quantile(measured, (0.02, 0.98)) if measured.size else (0.5, 2.0)
     return [rgb, colour_depth(depth, float(near), float(far))]
