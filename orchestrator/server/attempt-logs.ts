@@ -1,0 +1,59 @@
+import { type AttemptLog, AttemptTail } from './attempt-log.ts'
+
+/** Logs of attempts: followed while they run, read on demand afterwards, and the least used forgotten. */
+export class AttemptLogs {
+  readonly #tails = new Map<string, AttemptTail>()
+  readonly #read = new Set<string>()
+  readonly #directory: (attempt: string) => string
+  readonly #changed: (attempt: string) => void
+
+  constructor(directory: (attempt: string) => string, changed: (attempt: string) => void) {
+    this.#directory = directory
+    this.#changed = changed
+  }
+
+  follow(attempt: string): void {
+    this.#tail(attempt).start()
+  }
+
+  /** Stops following and returns the whole log. */
+  async finish(attempt: string): Promise<AttemptLog> {
+    const tail = this.#tail(attempt)
+    tail.stop()
+    await tail.read()
+    this.#read.add(attempt)
+    return tail.log
+  }
+
+  /** What is known now of an attempt; reads the files of one that isn't followed, once. */
+  async get(attempt: string): Promise<AttemptLog> {
+    const tail = this.#tail(attempt)
+    if (!this.#read.has(attempt)) {
+      await tail.read()
+      this.#read.add(attempt)
+    }
+    return tail.log
+  }
+
+  close(): void {
+    for (const tail of this.#tails.values()) tail.stop()
+  }
+
+  #tail(attempt: string): AttemptTail {
+    const known = this.#tails.get(attempt)
+    if (known) {
+      this.#tails.delete(attempt)
+      this.#tails.set(attempt, known)
+      return known
+    }
+    const tail = new AttemptTail(this.#directory(attempt), () => this.#changed(attempt))
+    this.#tails.set(attempt, tail)
+    const oldest = this.#tails.size > 2000 ? this.#tails.keys().next().value : undefined
+    if (oldest !== undefined) {
+      this.#tails.get(oldest)?.stop()
+      this.#tails.delete(oldest)
+      this.#read.delete(oldest)
+    }
+    return tail
+  }
+}

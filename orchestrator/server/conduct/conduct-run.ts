@@ -1,0 +1,66 @@
+import type { Job } from '../../run/job.ts'
+import { decideRun, type Run, type RunCommand } from '../../run/run.ts'
+import { pin, unpin } from '../../store/pins.ts'
+import { writeReport } from '../reports/write-report.ts'
+import type { Context } from './context.ts'
+
+/** Looks at one run and does what is to be done next; called once at a time for one run. */
+export async function conductRun(context: Context, id: string): Promise<void> {
+  const run = context.aggregates.runs.get(id)
+  if (!run) return
+  for (const command of decideRun(run, jobsOf(context, run))) await carryOut(context, run, command)
+}
+
+export function jobsOf(context: Context, run: Run): Map<string, Job> {
+  const found = run.submitted.jobs.map((key) => [key, context.aggregates.jobs.get(key)] as const)
+  return new Map(found.filter((pair): pair is readonly [string, Job] => pair[1] !== undefined))
+}
+
+async function carryOut(context: Context, run: Run, command: RunCommand): Promise<void> {
+  const id = run.submitted.run
+  const { aggregates } = context
+  switch (command.kind) {
+    case 'want': {
+      const { cells, priority, epoch } = command
+      await aggregates.updateJob(command.key, (job) => {
+        const want = job?.wants.get(id)
+        return job && (!want || want.epoch < epoch) ? [{ type: 'job.wanted', run: id, epoch, cells, priority }] : []
+      })
+      return
+    }
+    case 'unwant':
+      await aggregates.updateJob(command.key, (job) =>
+        job?.wants.has(id) ? [{ type: 'job.unwanted', run: id, mode: command.mode }] : [],
+      )
+      return
+    case 'finish':
+      context.reporting.add(id)
+      await aggregates.updateRun(id, (now) =>
+        now?.state === 'running' && now.epoch === run.epoch ? [{ type: 'run.finished', state: command.state }] : [],
+      )
+      context.secrets.delete(id)
+      // A run that is over pins nothing: its artifacts stay as a cache, until they are collected.
+      await unpin(context.store, id)
+      context.log.info({ run: id, state: command.state }, 'run finished')
+      void report(context, id)
+      return
+    default:
+      command satisfies never
+  }
+}
+
+/** What has to last is mirrored before the end is shown; then the report. A report that fails is no reason for a run to. */
+async function report(context: Context, id: string): Promise<void> {
+  try {
+    await context.journal.flush()
+    const run = context.aggregates.runs.get(id)
+    if (run) await writeReport(context, run)
+  } catch (error) {
+    context.log.error({ err: error, run: id }, 'no report')
+  } finally {
+    context.reporting.delete(id)
+    context.changes.tell()
+  }
+}
+
+export const pinRun = (context: Context, id: string, keys: string[]): Promise<void> => pin(context.store, id, keys)

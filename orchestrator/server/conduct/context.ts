@@ -1,0 +1,44 @@
+import type { Logger } from 'pino'
+import type { Engine } from '../../engines/engine.ts'
+import type { HostCapacity } from '../../engines/host-capacity.ts'
+import type { Capacity } from '../../ledger/capacity.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Commands } from '../../queue/commands.ts'
+import type { Control } from '../../store/control.ts'
+import type { Store } from '../../store/store.ts'
+import type { Aggregates } from '../aggregates.ts'
+import type { AttemptLogs } from '../attempt-logs.ts'
+import type { Changes } from '../changes.ts'
+import type { Journal } from '../journal.ts'
+import type { Settings } from '../settings.ts'
+
+/** Why something waits, and since when: kept in memory, found out again after a restart. */
+export type Waiting = { reason: string; since: number }
+
+/** Everything that conducting needs at hand; made once by the daemon. */
+export type Context = {
+  settings: Settings
+  host: string
+  store: Store
+  control: Control
+  ledger: Ledger
+  capacity: Capacity
+  commands: Commands
+  aggregates: Aggregates
+  journal: Journal
+  hostCapacity: HostCapacity
+  engine: (pool: string) => Engine
+  logs: AttemptLogs
+  /** `<key>/<shard>` -> why it isn't placed. */
+  waiting: Map<string, Waiting>
+  /** run -> secret values; in memory only. */
+  secrets: Map<string, Record<string, string>>
+  /** Attempts that somebody waits for the end of, with the way to stop waiting. */
+  watched: Map<string, AbortController>
+  /** Runs whose report is being written. */
+  reporting: Set<string>
+  changes: Changes
+  log: Logger
+}
+
+export const poolAggregate = (pool: string): string => `pool/${pool}`

@@ -1,0 +1,141 @@
+import { join } from 'node:path'
+import { OrchestrateError } from '../../errors.ts'
+import type { JobFile, StagedInput } from '../../protocol/job-file.ts'
+import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
+import type { JobError } from '../../run/job-events.ts'
+import { readArtifact } from '../../store/artifacts.ts'
+import { materialiseCode } from '../../store/code.ts'
+import { stageOutput } from '../../store/stage.ts'
+import type { Context } from './context.ts'
+
+const LOG_BYTES = 16 << 20
+const GRACE_S = 60
+
+/** Brings inputs and code to the host and starts the attempt, unless it was started before. */
+export async function launch(context: Context, job: Job, shard: number, fence: number): Promise<void> {
+  const attempt = attemptOf(job, shard, fence)
+  if (!attempt) return
+  const engine = context.engine(job.planned.pool)
+  const seen = (await engine.observe([attempt.attempt])).get(attempt.attempt)
+  if (seen?.state === 'unknown') throw new Error(`can't tell whether ${attempt.attempt} runs`)
+  if (seen === undefined || seen.state === 'unclaimed') {
+    try {
+      await engine.launch({
+        job: await jobFile(context, job, attempt),
+        env: workerEnv(),
+        secrets: secretsOf(context, job),
+      })
+    } catch (error) {
+      return refuse(context, job, attempt, error)
+    }
+  }
+  await context.aggregates.updateJob(job.key, (now) => {
+    const state = now?.shards[shard]
+    return state?.state === 'placed' && state.fence === fence ? [{ type: 'attempt.started', shard, fence }] : []
+  })
+}
+
+/** It could not be started: its claim is taken, so that it never will be, and the reason recorded. */
+async function refuse(context: Context, job: Job, attempt: Attempt, cause: unknown): Promise<void> {
+  const { shard, fence } = attempt
+  const state = await context.engine(job.planned.pool).revoke(attempt.attempt)
+  if (state === 'running') return // it did start, whatever was said of it: the next look finds it
+  const coded = cause instanceof OrchestrateError
+  const error: JobError = {
+    code: coded ? cause.code : 'LAUNCH_FAILED',
+    message: (cause as Error).message,
+    hint: coded ? cause.hint : null,
+    attempt: attempt.attempt,
+  }
+  context.log.error({ err: cause, attempt: attempt.attempt }, 'launch failed')
+  const outcome =
+    coded && cause.exit === 2 ? ({ kind: 'misused', error } as const) : ({ kind: 'crashed', error } as const)
+  await context.aggregates.updateJob(
+    job.key,
+    (now) =>
+      now?.shards[shard]?.state === 'placed' && now.shards[shard].fence === fence
+        ? [{ type: 'attempt.exited', shard, fence, outcome, step: null }]
+        : [],
+    { pool: job.planned.pool, attempt: attempt.attempt },
+  )
+}
+
+async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<JobFile> {
+  const { settings, store } = context
+  const { planned, key } = job
+  const { shard, fence } = attempt
+  const [code, inputs] = await Promise.all([
+    materialiseCode(store, planned.code, join(settings.stateDir, 'code')),
+    stageInputs(context, job),
+  ])
+  const [word, ...rest] = planned.command
+  return {
+    protocol: 1,
+    attempt: attempt.attempt,
+    job: key,
+    stage: planned.stage,
+    shard,
+    shards: planned.shards,
+    fence,
+    command: [word === 'python' ? settings.python : (word ?? ''), ...rest],
+    code,
+    entry: planned.entry,
+    config: planned.config,
+    inputs,
+    outputs: Object.keys(planned.outputs),
+    ranks: planned.resources.ranks,
+    cores: attempt.cores,
+    gpus: attempt.gpus,
+    store: settings.store,
+    prefix: `jobs/${key}/s${shard}/${fence}`,
+    resume: attempt.resume,
+    checkpoint: planned.checkpoint,
+    grace: GRACE_S,
+    time: planned.resources.time,
+    logBytes: LOG_BYTES,
+    secrets:
+      planned.secrets.length > 0 ? join(context.engine(planned.pool).directory(attempt.attempt), 'secrets.json') : null,
+  }
+}
+
+async function stageInputs(context: Context, job: Job): Promise<Record<string, StagedInput | null>> {
+  const cache = join(context.settings.stateDir, 'cache')
+  const staged = Object.entries(job.planned.inputs).map(
+    async ([name, input]): Promise<[string, StagedInput | null]> => {
+      if (input === null) return [name, null]
+      if (input.kind === 'data') return [name, { path: input.path, format: input.format, digest: input.fingerprint }]
+      const artifact = await readArtifact(context.store, input.key)
+      const output = artifact?.outputs[input.output]
+      if (!output) throw new Error(`the artifact of ${input.key.slice(0, 7)} has no output ${input.output}`)
+      return [
+        name,
+        { path: await stageOutput(context.store, output, cache), format: input.format, digest: output.digest },
+      ]
+    },
+  )
+  return Object.fromEntries(await Promise.all(staged))
+}
+
+/** Credentials of the store reach the worker by its environment; nothing else of the daemon's does. */
+function workerEnv(): Record<string, string> {
+  const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'MUJOCO_GL']
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+}
+
+function secretsOf(context: Context, job: Job): Record<string, string> {
+  const given = Object.assign({}, ...[...job.wants.keys()].map((run) => context.secrets.get(run) ?? {})) as Record<
+    string,
+    string
+  >
+  return Object.fromEntries(
+    job.planned.secrets.map((name) => {
+      const value = given[name] ?? process.env[name]
+      if (value === undefined)
+        throw new OrchestrateError(
+          'SECRET_MISSING',
+          `the value of secret ${name} isn't known any more: the control plane was restarted, and values are never stored`,
+        )
+      return [name, value]
+    }),
+  )
+}

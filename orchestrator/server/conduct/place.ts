@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto'
+import { isWanted, type Job, priorityOf } from '../../run/job.ts'
+import { resumeOrder } from '../../store/checkpoints.ts'
+import { claimFence, lastFence } from '../../store/fences.ts'
+import type { Context } from './context.ts'
+
+type Candidate = { job: Job; shard: number }
+
+export const attemptId = (key: string, shards: number, shard: number, fence: number): string =>
+  shards > 1 ? `a-${key.slice(0, 10)}-${shard}-${fence}` : `a-${key.slice(0, 10)}-${fence}`
+
+/**
+ * Places what waits for a pool: by priority, then by arrival, and strictly so. What comes later doesn't overtake a job
+ * that finds no room, else a large one could wait behind small ones for ever.
+ */
+export async function conductPool(context: Context, pool: string): Promise<void> {
+  let full: { reason: string; ahead: number } | null = null
+  for (const candidate of candidates(context, pool)) {
+    const name = `${candidate.job.key}/${candidate.shard}`
+    if (full) {
+      wait(context, name, `${full.reason}; ${full.ahead === 1 ? '1 job is' : `${full.ahead} jobs are`} ahead of it`)
+      full.ahead += 1
+      continue
+    }
+    const refused = await place(context, candidate)
+    if (refused === null) context.waiting.delete(name)
+    else {
+      wait(context, name, refused)
+      full = { reason: refused, ahead: 1 }
+    }
+  }
+}
+
+function candidates(context: Context, pool: string): Candidate[] {
+  const now = Date.now()
+  return [...context.aggregates.jobs.values()]
+    .filter((job) => job.phase === 'open' && job.planned.pool === pool && isWanted(job))
+    .sort((a, b) => priorityOf(b) - priorityOf(a) || (a.readyAt ?? 0) - (b.readyAt ?? 0) || a.definedAt - b.definedAt)
+    .flatMap((job) =>
+      job.shards.flatMap((shard, index) =>
+        shard.state === 'idle' && shard.notBefore <= now ? [{ job, shard: index }] : [],
+      ),
+    )
+}
+
+function wait(context: Context, name: string, reason: string): void {
+  const since = context.waiting.get(name)?.since ?? Date.now()
+  context.waiting.set(name, { reason, since })
+}
+
+/** Null when it was placed (or is no longer to be), else why not. */
+async function place(context: Context, { job, shard }: Candidate): Promise<string | null> {
+  const { planned, key } = job
+  const { store, capacity, aggregates } = context
+  const { cores, gpus } = planned.resources
+  for (;;) {
+    const fence = Math.max(job.shards[shard]?.fence ?? 0, await lastFence(store, key, shard)) + 1
+    const attempt = attemptId(key, planned.shards, shard, fence)
+    const reserved = await capacity.reserve(planned.pool, attempt, { cores, gpus })
+    if (!reserved.ok) return reserved.why
+    const resume = await resumeOrder(store, key, shard)
+    const body = {
+      attempt,
+      epoch: context.control.epoch,
+      nonce: randomUUID(),
+      host: reserved.host,
+      parent: resume[0] ?? null,
+      at: Date.now(),
+    }
+    const claimed = await claimFence(store, key, shard, fence, body)
+    if (!claimed) {
+      await capacity.release(planned.pool, attempt)
+      continue
+    }
+    const after = await aggregates.updateJob(key, (now) => {
+      const state = now?.shards[shard]
+      const stillIdle = now && now.phase === 'open' && isWanted(now) && state?.state === 'idle' && state.fence < fence
+      return stillIdle
+        ? [{ type: 'attempt.placed', shard, fence, attempt, host: reserved.host, cores, gpus: reserved.gpus, resume }]
+        : []
+    })
+    if (after?.shards[shard]?.fence !== fence) await capacity.release(planned.pool, attempt)
+    else
+      context.log.info(
+        { job: key, stage: planned.stage, attempt, host: reserved.host, resume: resume[0] ?? null },
+        'placed',
+      )
+    return null
+  }
+}

@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Signal } from '../../engines/engine.ts'
+import { classifyExit } from '../../run/classify-exit.ts'
+import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
+import type { StopReason } from '../../run/job-events.ts'
+import { jobAggregate } from '../aggregates.ts'
+import { archiveLogs } from '../archive-logs.ts'
+import type { Context } from './context.ts'
+
+/** Sees to it that somebody waits for the attempt's end, and records the end once it is there. */
+export async function watch(context: Context, job: Job, shard: number, fence: number): Promise<void> {
+  const attempt = attemptOf(job, shard, fence)
+  if (!attempt || context.watched.has(attempt.attempt)) return
+  const engine = context.engine(job.planned.pool)
+  const stop = new AbortController()
+  context.watched.set(attempt.attempt, stop)
+  context.logs.follow(attempt.attempt)
+  void engine
+    .ended(attempt.attempt, stop.signal)
+    .then(() => recordExit(context, job.key, attempt))
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted) context.log.error({ err: error, attempt: attempt.attempt }, 'watching failed')
+    })
+    .finally(() => {
+      context.watched.delete(attempt.attempt)
+      if (!stop.signal.aborted) void context.commands.send(jobAggregate(job.key)).catch(() => {})
+    })
+}
+
+async function recordExit(context: Context, key: string, attempt: Attempt): Promise<void> {
+  const { shard, fence } = attempt
+  const job = context.aggregates.jobs.get(key)
+  if (!job) return
+  const engine = context.engine(job.planned.pool)
+  const seen = (await engine.observe([attempt.attempt])).get(attempt.attempt)
+  if (seen?.state !== 'exited')
+    throw new Error(`${attempt.attempt} is said to have ended, but is ${seen?.state ?? 'unknown'}`)
+  const log = await context.logs.finish(attempt.attempt)
+  const directory = engine.directory(attempt.attempt)
+  const bad = log.failed?.rank ?? seen.exit?.firstBad ?? 0
+  const step = log.saved.at(-1)?.step ?? null
+  const outcome = classifyExit({
+    exit: seen.exit,
+    attempt: attempt.attempt,
+    stopping: attemptOf(context.aggregates.jobs.get(key) ?? job, shard, fence)?.stopping ?? null,
+    failed: log.failed,
+    committed: log.saved.length > 0,
+    tail: await lastLines(join(directory, `stderr.${bad}.log`)),
+    missingOutputs: Object.keys(job.planned.outputs).filter((name) => !existsSync(join(directory, 'outputs', name))),
+    memory: job.planned.resources.memory,
+  })
+  context.log.info({ attempt: attempt.attempt, outcome: outcome.kind }, 'exited')
+  await context.aggregates.updateJob(
+    key,
+    (now) => {
+      const state = now?.shards[shard]
+      return state?.state === 'running' && state.fence === fence
+        ? [{ type: 'attempt.exited', shard, fence, outcome, step }]
+        : []
+    },
+    { pool: job.planned.pool, attempt: attempt.attempt },
+  )
+  // Logs are for reading later: that they can't be kept is no reason to hold anything up.
+  void archiveLogs(context.store, directory, `jobs/${key}/s${shard}/${fence}/logs`).catch((error: unknown) =>
+    context.log.warn({ err: error }, 'logs not archived'),
+  )
+}
+
+export async function terminate(
+  context: Context,
+  job: Job,
+  shard: number,
+  fence: number,
+  reason: StopReason,
+): Promise<void> {
+  const attempt = attemptOf(job, shard, fence)
+  if (!attempt) return
+  const signal: Signal = reason === 'now' || reason === 'hung' ? 'SIGKILL' : 'SIGTERM'
+  // Recorded first: an exit that follows must find out that it was asked for.
+  await context.aggregates.updateJob(job.key, (now) => {
+    const state = now?.shards[shard]
+    return state?.state === 'running' && state.fence === fence
+      ? [{ type: 'attempt.stopping', shard, fence, reason }]
+      : []
+  })
+  await context.engine(job.planned.pool).signal(attempt.attempt, signal)
+}
+
+/** Takes back a placement that may or may not have been launched. */
+export async function revoke(context: Context, job: Job, shard: number, fence: number): Promise<void> {
+  const attempt = attemptOf(job, shard, fence)
+  if (!attempt) return
+  const state = await context.engine(job.planned.pool).revoke(attempt.attempt)
+  const release = { pool: job.planned.pool, attempt: attempt.attempt }
+  const inPlace = (now: Job | null): boolean =>
+    now?.shards[shard]?.state === 'placed' && now.shards[shard].fence === fence
+  if (state === 'revoked')
+    await context.aggregates.updateJob(
+      job.key,
+      (now) => (inPlace(now) ? [{ type: 'attempt.revoked', shard, fence }] : []),
+      release,
+    )
+  else
+    await context.aggregates.updateJob(job.key, (now) =>
+      inPlace(now) ? [{ type: 'attempt.started', shard, fence }] : [],
+    )
+}
+
+async function lastLines(path: string): Promise<string> {
+  const handle = await open(path).catch(() => null)
+  if (!handle) return ''
+  try {
+    const { size } = await handle.stat()
+    const length = Math.min(size, 4096)
+    const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length)
+    return buffer.toString('utf8').split('\n').slice(-20).join('\n').trimEnd()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,67 @@
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import pino from 'pino'
+import { OrchestrateError } from '../errors.ts'
+import type { ErrorBody } from './api.ts'
+import { startDaemon } from './daemon.ts'
+import { bodyOf } from './routes/errors.ts'
+import { makeStateDir, readSettings } from './settings.ts'
+
+/*
+ * The daemon's process: `node main.ts --state DIR [--host H --port P] [--foreground]`. Says one line of JSON on standard
+ * output when it answers (`{"ready": …}`) or why it can't (an ErrorBody), so that whoever started it need not guess.
+ */
+const { values } = parseArgs({
+  options: {
+    state: { type: 'string' },
+    host: { type: 'string' },
+    port: { type: 'string' },
+    foreground: { type: 'boolean', default: false },
+  },
+})
+
+const settings = readSettings(process.env, {
+  ...(values.state === undefined ? {} : { state: values.state }),
+  ...(values.host === undefined ? {} : { host: values.host }),
+  ...(values.port === undefined ? {} : { port: Number(values.port) }),
+  foreground: values.foreground,
+})
+
+try {
+  makeStateDir(settings.stateDir)
+  const file = join(settings.stateDir, 'logs', 'daemon.log')
+  const log = pino(
+    { level: process.env.ORCHESTRATE_LOG ?? 'info', base: { pid: process.pid } },
+    pino.destination({ dest: file, sync: false, mkdir: true }),
+  )
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'uncaught')
+    log.flush()
+    process.exit(1)
+  })
+  const daemon = await startDaemon(settings, log)
+  process.on('SIGTERM', daemon.stop)
+  process.on('SIGINT', daemon.stop)
+  process.on('SIGHUP', () => {}) // the terminal that started it may close
+  say({ ready: daemon.health() })
+  await daemon.stopped
+  log.info('stopped')
+  log.flush(() => process.exit(0))
+} catch (error) {
+  const body: ErrorBody =
+    error instanceof OrchestrateError
+      ? bodyOf(error)
+      : {
+          code: 'INTERNAL',
+          message: `the daemon could not start: ${(error as Error).message}`,
+          hint: '`orchestrate doctor` checks the machine',
+          exit: 4,
+        }
+  say(body)
+  process.exit(body.exit)
+}
+
+function say(line: object): void {
+  process.stdout.on('error', () => {}) // whoever started it may be gone already
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+}

@@ -1,0 +1,44 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { reportHtml } from '../../report/html/report-html.ts'
+import { reportJson } from '../../report/json.ts'
+import { reportMarkdown } from '../../report/markdown.ts'
+import { reportLines } from '../../report/terminal.ts'
+import type { Run } from '../../run/run.ts'
+import type { Context } from '../conduct/context.ts'
+import { gatherReport } from './gather.ts'
+
+export type ReportFormat = 'html' | 'md' | 'json' | 'text'
+
+/** The report of a run as it stands now. */
+export async function renderReport(context: Context, run: Run, format: ReportFormat): Promise<string> {
+  const input = await gatherReport(context, run)
+  switch (format) {
+    case 'html':
+      return reportHtml(input)
+    case 'md':
+      return reportMarkdown(input)
+    case 'json':
+      return reportJson(input)
+    case 'text':
+      return `${reportLines(input, { colour: false, width: 120 }).join('\n')}\n`
+    default:
+      return format satisfies never
+  }
+}
+
+/** Writes `reports/<run>/` with the page, the Markdown and the figures; the page last, since its presence says that all is there. */
+export async function writeReport(context: Context, run: Run): Promise<void> {
+  const input = await gatherReport(context, run)
+  const folder = join(context.settings.stateDir, 'reports', run.submitted.run)
+  await mkdir(folder, { recursive: true })
+  const files = [
+    ['report.md', reportMarkdown(input)],
+    ['report.json', reportJson(input)],
+    ['index.html', reportHtml(input)],
+  ] as const
+  for (const [name, text] of files) {
+    await writeFile(join(folder, `${name}.new`), text)
+    await rename(join(folder, `${name}.new`), join(folder, name))
+  }
+}

@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { missingBlobs, putBlob } from '../../store/code.ts'
+import type { Health } from '../api.ts'
+import { checkArgument } from '../check-argument.ts'
+import type { Context } from '../conduct/context.ts'
+
+const Digest = z.string().regex(/^[0-9a-f]{64}$/)
+
+export function daemonRoutes(app: FastifyInstance, context: Context, health: () => Health, stop: () => void): void {
+  app.get('/api/v1/health', async () => health())
+
+  app.post('/api/v1/stop', async (_, reply) => {
+    await reply.send({})
+    stop()
+  })
+
+  app.post('/api/v1/blobs/missing', async (request) => {
+    const { digests } = checkArgument(z.strictObject({ digests: z.array(Digest).max(100_000) }), request.body)
+    return { missing: await missingBlobs(context.store, digests) }
+  })
+
+  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+  app.put<{ Params: { sha256: string }; Body: Buffer }>('/api/v1/blobs/:sha256', async (request, reply) => {
+    const digest = checkArgument(Digest, request.params.sha256)
+    await putBlob(context.store, request.body, digest)
+    return reply.status(201).send({})
+  })
+}

@@ -1,0 +1,138 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { listCheckpoints } from '../../store/checkpoints.ts'
+import { runAggregate } from '../aggregates.ts'
+import { type CheckpointView, type PlanView, Submission } from '../api.ts'
+import { checkArgument } from '../check-argument.ts'
+import { jobsOf } from '../conduct/conduct-run.ts'
+import type { Context } from '../conduct/context.ts'
+import { findRun, newestFirst } from '../find.ts'
+import { renderReport } from '../reports/write-report.ts'
+import { planSubmission, submit } from '../submit.ts'
+import { runView } from '../views/run-view.ts'
+import { showResources } from '../views/show-resources.ts'
+
+const UPDATE_MS = 200
+type ByRun = { Params: { run: string } }
+
+export function runRoutes(app: FastifyInstance, context: Context): void {
+  const change = async (id: string): Promise<void> => {
+    await context.journal.flush()
+    await context.commands.send(runAggregate(id))
+  }
+
+  app.post('/api/v1/plans', async (request): Promise<PlanView> => {
+    const { pipeline, plan, cached } = await planSubmission(context, checkArgument(Submission, request.body))
+    const cellsOf = (key: string): string[] =>
+      plan.cells.filter((cell) => Object.values(cell.jobs).includes(key)).map((cell) => cell.name)
+    return {
+      pipeline: pipeline.name,
+      cells: plan.cells.map((cell) => ({ cell: cell.name, stages: cell.jobs })),
+      jobs: plan.jobs.map((job) => {
+        const hit = cached.get(job.key)
+        const { key, stage, needs, shards } = job
+        return {
+          key,
+          stage,
+          cells: cellsOf(key),
+          needs,
+          cached: hit !== undefined,
+          shards,
+          resources: showResources(job),
+          seconds: hit?.seconds ?? pastSeconds(context, stage, job.entry),
+          createdAt: hit?.createdAt ?? null,
+        }
+      }),
+    }
+  })
+
+  app.post('/api/v1/runs', async (request, reply) => {
+    const id = await submit(context, checkArgument(Submission, request.body))
+    return reply.status(201).send(await runView(context, findRun(context, id)))
+  })
+
+  app.get('/api/v1/runs', async () => ({
+    runs: await Promise.all(newestFirst(context).map((run) => runView(context, run))),
+  }))
+
+  app.get<ByRun>('/api/v1/runs/:run', async (request) => runView(context, findRun(context, request.params.run)))
+
+  app.post<ByRun>('/api/v1/runs/:run/cancel', async (request) => {
+    const { mode } = checkArgument(z.strictObject({ mode: z.enum(['save', 'now']) }), request.body)
+    const id = findRun(context, request.params.run).submitted.run
+    await context.aggregates.updateRun(id, (run) =>
+      run?.state === 'running' && run.cancelled !== mode && run.cancelled !== 'now'
+        ? [{ type: 'run.cancelled', mode }]
+        : [],
+    )
+    await change(id)
+    return runView(context, findRun(context, id))
+  })
+
+  app.post<ByRun>('/api/v1/runs/:run/resume', async (request) => {
+    const id = findRun(context, request.params.run).submitted.run
+    await context.aggregates.updateRun(id, (run) =>
+      run && (run.state === 'failed' || run.state === 'cancelled') ? [{ type: 'run.resumed' }] : [],
+    )
+    await change(id)
+    return runView(context, findRun(context, id))
+  })
+
+  app.get<ByRun>('/api/v1/runs/:run/updates', async (request, reply) => {
+    const id = findRun(context, request.params.run).submitted.run
+    reply.hijack()
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    let last = ''
+    const stop = context.changes.follow(UPDATE_MS, async () => {
+      const view = await runView(context, findRun(context, id))
+      const text = JSON.stringify(view)
+      if (text !== last && !reply.raw.writableEnded) reply.raw.write(`event: run\ndata: ${text}\n\n`)
+      last = text
+      if (view.state !== 'running' && (view.report !== null || !context.reporting.has(id))) reply.raw.end()
+    })
+    context.changes.tell()
+    request.raw.on('close', stop)
+    reply.raw.on('close', stop)
+  })
+
+  app.get<ByRun>('/api/v1/runs/:run/checkpoints', async (request): Promise<{ checkpoints: CheckpointView[] }> => {
+    const jobs = [...jobsOf(context, findRun(context, request.params.run)).values()]
+    const lists = jobs.flatMap((job) =>
+      job.shards.map(async (_, shard) => ({ job, shard, list: await listCheckpoints(context.store, job.key, shard) })),
+    )
+    const checkpoints = (await Promise.all(lists)).flatMap(({ job, shard, list }) =>
+      list.map(({ key, manifest }) => ({
+        job: job.key,
+        stage: job.planned.stage,
+        shard,
+        step: manifest.step,
+        bytes: manifest.files.reduce((sum, file) => sum + file.size, 0),
+        files: manifest.files.length,
+        createdAt: manifest.createdAt,
+        attempt:
+          job.attempts.find((attempt) => attempt.shard === shard && attempt.fence === manifest.fence)?.attempt ?? '',
+        fence: manifest.fence,
+        manifest: key,
+        parent: manifest.parent,
+        verified: 'not checked' as const,
+      })),
+    )
+    return { checkpoints }
+  })
+
+  app.get<ByRun & { Querystring: { format?: string } }>('/api/v1/runs/:run/report', async (request, reply) => {
+    const format = checkArgument(z.enum(['html', 'md', 'json', 'text']), request.query.format ?? 'html')
+    const types = { html: 'text/html', md: 'text/markdown', json: 'application/json', text: 'text/plain' } as const
+    return reply
+      .type(`${types[format]}; charset=utf-8`)
+      .send(await renderReport(context, findRun(context, request.params.run), format))
+  })
+}
+
+/** Seconds that past attempts of the same stage took: what a new one may take. */
+function pastSeconds(context: Context, stage: string, entry: string): number | null {
+  const past = [...context.aggregates.jobs.values()].filter(
+    (job) => job.phase === 'succeeded' && job.planned.stage === stage && job.planned.entry === entry && job.seconds > 0,
+  )
+  return past.length === 0 ? null : past.reduce((sum, job) => sum + job.seconds, 0) / past.length
+}

@@ -1,0 +1,196 @@
+import { randomInt } from 'node:crypto'
+import { OrchestrateError } from '../errors.ts'
+import { codeClosure } from '../plan/code-closure.ts'
+import { makePlan } from '../plan/make-plan.ts'
+import type { JobCode, Plan, PlannedJob } from '../plan/plan.ts'
+import { WorkerDescription } from '../protocol/worker-description.ts'
+import { parsePipeline } from '../spec/parse-pipeline.ts'
+import type { Pipeline, Problem } from '../spec/pipeline.ts'
+import { readArtifact } from '../store/artifacts.ts'
+import { getBlob, putBlob } from '../store/code.ts'
+import { runAggregate } from './aggregates.ts'
+import type { Submission } from './api.ts'
+import { pinRun } from './conduct/conduct-run.ts'
+import type { Context } from './conduct/context.ts'
+import { fingerprint } from './fingerprint.ts'
+import { ProblemsError } from './problems.ts'
+
+export type Planned = { pipeline: Pipeline; plan: Plan; lock: string | null; cached: Map<string, Cached> }
+export type Cached = { seconds: number; createdAt: number; metrics: PlannedJobMetrics; summary: string | null }
+type PlannedJobMetrics = NonNullable<Awaited<ReturnType<typeof readArtifact>>>['metrics']
+
+/** Checks and plans; changes nothing. */
+export async function planSubmission(context: Context, submission: Submission): Promise<Planned> {
+  const worker = await readWorker(context, submission)
+  const { file, text, folder, set, only, env } = submission
+  const parsed = parsePipeline({ file, text, folder, worker: worker.description, workerFolder: folder, set, only, env })
+  if ('problems' in parsed) throw new ProblemsError(parsed.problems)
+  const { pipeline } = parsed
+  checkResources(context, pipeline)
+  const sources = pipeline.data.map(async (source) => [source.name, await fingerprint(source, folder)] as const)
+  const fingerprints = Object.fromEntries(await Promise.all(sources))
+  const lock = worker.description.lock ? (submission.worker[worker.description.lock] ?? null) : null
+  const planFor = (generation: number): Plan =>
+    makePlan(pipeline, { code: worker.code, lock, fingerprints, generation })
+  let plan = planFor(0)
+  if (!submission.cache) {
+    for (let generation = 1; ; generation++) {
+      plan = planFor(generation)
+      const known = await Promise.all(
+        plan.jobs.map(
+          async ({ key }) => context.aggregates.jobs.has(key) || (await readArtifact(context.store, key)) !== null,
+        ),
+      )
+      if (!known.includes(true)) break
+    }
+  }
+  return { pipeline, plan, lock, cached: await findCached(context, plan.jobs) }
+}
+
+/** Writes down a run and its wants; whoever looks at it next sets it going. Returns its id. */
+export async function submit(context: Context, submission: Submission): Promise<string> {
+  const { pipeline, plan, lock, cached } = await planSubmission(context, submission)
+  const run = newRunId(context)
+  context.secrets.set(run, submission.secrets)
+  const [text, patch] = await Promise.all([
+    putBlob(context.store, submission.text),
+    submission.patch ? putBlob(context.store, submission.patch) : null,
+  ])
+  const keys = plan.jobs.map((job) => job.key)
+  // Pinned before anything leans on it: a collector looks at the pins once more before it deletes.
+  await pinRun(context, run, keys)
+  await Promise.all(plan.jobs.map((job) => define(context, job, cached.get(job.key))))
+  await context.aggregates.updateRun(run, (before) =>
+    before
+      ? []
+      : [
+          {
+            type: 'run.submitted',
+            run,
+            pipeline: pipeline.name,
+            file: submission.file,
+            text,
+            patch,
+            lock,
+            commit: submission.commit,
+            owner: submission.owner,
+            labels: { ...pipeline.labels, ...submission.labels },
+            set: submission.set,
+            only: submission.only,
+            priority: pipeline.priority,
+            secrets: pipeline.secrets,
+            report: pipeline.report,
+            cells: plan.cells,
+            jobs: keys,
+          },
+        ],
+  )
+  // Acknowledged only once it would survive the loss of Redis.
+  await context.journal.flush()
+  await context.commands.send(runAggregate(run))
+  return run
+}
+
+async function define(context: Context, planned: PlannedJob, cached: Cached | undefined): Promise<void> {
+  await context.aggregates.updateJob(planned.key, (job) => {
+    const found = cached
+      ? [
+          {
+            type: 'job.succeeded',
+            found: true,
+            metrics: cached.metrics,
+            summary: cached.summary,
+            seconds: cached.seconds,
+          } as const,
+        ]
+      : []
+    if (!job) return [{ type: 'job.defined', job: planned }, ...found]
+    if (job.phase === 'succeeded' && !cached)
+      return [{ type: 'job.lost', reason: 'its artifact is no longer in the store' }]
+    return []
+  })
+}
+
+async function findCached(context: Context, jobs: PlannedJob[]): Promise<Map<string, Cached>> {
+  const found = await Promise.all(
+    jobs.map(async ({ key }) => {
+      const artifact = await readArtifact(context.store, key)
+      return artifact
+        ? ([
+            key,
+            {
+              seconds: artifact.seconds,
+              createdAt: artifact.createdAt,
+              metrics: artifact.metrics,
+              summary: artifact.summary,
+            },
+          ] as const)
+        : null
+    }),
+  )
+  return new Map(found.filter((pair) => pair !== null))
+}
+
+type Worker = { description: WorkerDescription; code: (entry: string) => JobCode }
+
+async function readWorker(context: Context, submission: Submission): Promise<Worker> {
+  const digest = submission.worker['worker.json']
+  if (!digest) throw new OrchestrateError('WORKER_INVALID', `the worker of ${submission.file} has no worker.json`)
+  const parsed = WorkerDescription.safeParse(JSON.parse((await blobText(context, digest)) || 'null'))
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    throw new OrchestrateError('WORKER_INVALID', `worker.json: ${issue?.path.join('.')}: ${issue?.message}`)
+  }
+  const description = parsed.data
+  const texts = new Map<string, string>()
+  await Promise.all(
+    Object.entries(submission.worker).map(async ([path, sha]) =>
+      texts.set(path, path.endsWith('.py') ? await blobText(context, sha) : ''),
+    ),
+  )
+  const codes = new Map<string, JobCode>()
+  const code = (entry: string): JobCode => {
+    const known = codes.get(entry) ?? codeClosure(texts, description, entry, (path) => submission.worker[path] ?? '')
+    codes.set(entry, known)
+    return known
+  }
+  return { description, code }
+}
+
+const textCache = new Map<string, string>()
+
+async function blobText(context: Context, sha: string): Promise<string> {
+  const known = textCache.get(sha)
+  if (known !== undefined) return known
+  const blob = await getBlob(context.store, sha)
+  if (!blob)
+    throw new OrchestrateError('WORKER_INVALID', `the content ${sha.slice(0, 12)} of the worker's code was not sent`)
+  const text = blob.toString('utf8')
+  if (textCache.size > 5000) textCache.clear()
+  textCache.set(sha, text)
+  return text
+}
+
+/** What can never be placed is refused before anything starts. */
+function checkResources(context: Context, pipeline: Pipeline): void {
+  const problems = new Map<string, Problem>()
+  const { cores, gpus } = context.hostCapacity
+  for (const stage of pipeline.cells.flatMap((cell) => cell.stages)) {
+    const say = (message: string): void =>
+      void problems.set(`${stage.name}: ${message}`, { ...stage.place, message: `${stage.name}: ${message}` })
+    if (stage.pool !== 'local') say(`no pool '${stage.pool}'; there is 'local'`)
+    if (stage.resources.nodes > 1) say(`needs ${stage.resources.nodes} nodes; pool local has one`)
+    if (stage.resources.cores > cores) say(`needs ${stage.resources.cores} cores; pool local has ${cores}`)
+    if (stage.resources.gpus > gpus.length) say(`needs ${stage.resources.gpus} GPUs; pool local has ${gpus.length}`)
+  }
+  if (problems.size > 0) throw new ProblemsError([...problems.values()])
+}
+
+const LETTERS = 'abcdefghijkmnpqrstuvwxyz23456789'
+
+function newRunId(context: Context): string {
+  for (;;) {
+    const id = `r-${Array.from({ length: 5 }, () => LETTERS[randomInt(LETTERS.length)]).join('')}`
+    if (!context.aggregates.runs.has(id)) return id
+  }
+}

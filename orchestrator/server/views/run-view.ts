@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { MetricValue } from '../../protocol/worker-event.ts'
+import type { Job } from '../../run/job.ts'
+import { cellState, type Run, type RunCell } from '../../run/run.ts'
+import type { RunView } from '../api.ts'
+import type { AttemptLog } from '../attempt-log.ts'
+import { jobsOf } from '../conduct/conduct-run.ts'
+import type { Context } from '../conduct/context.ts'
+import { addPhases, goodput, jobPhases, noPhases } from './goodput.ts'
+import { isCached, jobView } from './job-view.ts'
+
+export async function runView(context: Context, run: Run): Promise<RunView> {
+  const { submitted } = run
+  const jobs = jobsOf(context, run)
+  const ordered = submitted.jobs.flatMap((key) => jobs.get(key) ?? [])
+  return {
+    run: submitted.run,
+    pipeline: submitted.pipeline,
+    state: run.state,
+    owner: submitted.owner,
+    labels: submitted.labels,
+    commit: submitted.commit,
+    dirty: submitted.patch !== null,
+    createdAt: submitted.at,
+    endedAt: run.endedAt,
+    cells: submitted.cells.map((cell) => ({
+      cell: cell.name,
+      state: cellState(run, cell, jobs),
+      metrics: cellMetrics(cell, jobs),
+      stages: cell.jobs,
+    })),
+    jobs: await Promise.all(ordered.map((job) => jobView(context, job, run))),
+    pool: await poolView(context),
+    goodput: await runGoodput(context, run, ordered),
+    report: reportPath(context, submitted.run),
+  }
+}
+
+/** Metrics of a cell: those of its jobs in topological order, a later one's before an earlier one's. */
+export function cellMetrics(cell: RunCell, jobs: ReadonlyMap<string, Job>): Record<string, MetricValue> {
+  return Object.assign({}, ...Object.values(cell.jobs).map((key) => jobs.get(key)?.metrics ?? {})) as Record<
+    string,
+    MetricValue
+  >
+}
+
+export function reportPath(context: Context, run: string): string | null {
+  const path = join(context.settings.stateDir, 'reports', run, 'index.html')
+  return existsSync(path) ? path : null
+}
+
+export async function logsOf(context: Context, job: Job): Promise<Map<string, AttemptLog>> {
+  return new Map(
+    await Promise.all(job.attempts.map(async ({ attempt }) => [attempt, await context.logs.get(attempt)] as const)),
+  )
+}
+
+async function runGoodput(context: Context, run: Run, jobs: Job[]): Promise<RunView['goodput']> {
+  const now = run.endedAt ?? Date.now()
+  let sum = noPhases
+  for (const job of jobs)
+    if (!isCached(job, run)) sum = addPhases(sum, jobPhases(job, await logsOf(context, job), run.submitted.at, now))
+  return { share: goodput(sum), ...sum }
+}
+
+async function poolView(context: Context): Promise<RunView['pool']> {
+  const free = await context.capacity.free('local')
+  const { cores, gpus } = context.hostCapacity
+  return { name: 'local', cores, coresFree: free.cores, gpus: gpus.length, gpusFree: free.gpus }
+}

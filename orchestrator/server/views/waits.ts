@@ -1,0 +1,33 @@
+import { isWanted, type Job } from '../../run/job.ts'
+import type { Context } from '../conduct/context.ts'
+
+export type Waits = { reason: string; since: number; until: number | null }
+
+/** What a job that isn't running waits for, since when, and until when if that is known. */
+export function waitsOf(context: Context, job: Job): Waits | null {
+  if (job.phase === 'waiting') {
+    const open = job.planned.needs.flatMap((key) => {
+      const input = context.aggregates.jobs.get(key)
+      return input && input.phase !== 'succeeded' ? [input.planned.stage] : []
+    })
+    const since = Math.min(...[...job.wants.values()].map((want) => want.at), Date.now())
+    return open.length > 0 ? { reason: `waits for ${[...new Set(open)].join(', ')}`, since, until: null } : null
+  }
+  if (job.phase !== 'open') return null
+  const idle = job.shards.flatMap((shard, index) => (shard.state === 'idle' ? [{ shard, index }] : []))
+  const first = idle[0]
+  if (!first || job.shards.some((shard) => shard.state === 'running' || shard.state === 'placed')) return null
+  if (!isWanted(job)) return null
+  if (first.shard.notBefore > Date.now()) {
+    const last = job.attempts.findLast((attempt) => attempt.shard === first.index)
+    return {
+      reason: `tries again after ${last?.outcome?.kind ?? 'a failure'}`,
+      since: last?.endedAt ?? Date.now(),
+      until: first.shard.notBefore,
+    }
+  }
+  const waiting = context.waiting.get(`${job.key}/${first.index}`)
+  return waiting
+    ? { ...waiting, until: null }
+    : { reason: 'about to be placed', since: job.readyAt ?? Date.now(), until: null }
+}

@@ -1,0 +1,97 @@
+import type { Job } from '../../run/job.ts'
+import { stateName } from '../../run/job.ts'
+import type { WhyView } from '../api.ts'
+import type { Context } from '../conduct/context.ts'
+import { waitsOf } from './waits.ts'
+
+/** What a job waits for, or why it failed: a sentence, the evidence, and what to type next. */
+export async function whyView(context: Context, job: Job, run: string | null): Promise<WhyView> {
+  const name = job.planned.stage
+  switch (job.phase) {
+    case 'succeeded':
+      return {
+        sentence: `${name} is done${job.summary ? `: ${job.summary}` : ''}.`,
+        evidence: job.attempts.length === 0 ? ['it was found in the store, made by an earlier run'] : attemptLines(job),
+        next: [],
+      }
+    case 'failed':
+      return whyFailed(context, job, run)
+    case 'cancelled':
+      return {
+        sentence: `${name} was cancelled: no run wants it any more.`,
+        evidence: attemptLines(job),
+        next: run ? [`orchestrate resume ${run}`] : [],
+      }
+    case 'waiting':
+    case 'open':
+      return whyNow(context, job)
+    default:
+      return job.phase satisfies never
+  }
+}
+
+async function whyNow(context: Context, job: Job): Promise<WhyView> {
+  const name = job.planned.stage
+  const waits = waitsOf(context, job)
+  if (!waits) {
+    const attempt = job.attempts.at(-1)
+    const log = attempt ? await context.logs.get(attempt.attempt) : null
+    const at = log?.progress ? `, at ${log.progress.step} of ${log.progress.of} ${log.progress.unit}` : ''
+    return {
+      sentence: `${name} is ${stateName(job)}${at}.`,
+      evidence: attemptLines(job),
+      next: attempt ? [`orchestrate logs ${job.key.slice(0, 7)} --follow`] : [],
+    }
+  }
+  const chain = chainOf(context, job).map((line) => line)
+  const until = waits.until ? `, until ${new Date(waits.until).toISOString()}` : ''
+  const reason = /^(waits|tries|about)/.test(waits.reason) ? waits.reason : `waits: ${waits.reason}`
+  return { sentence: `${name} ${reason}${until}.`, evidence: chain, next: [] }
+}
+
+/** For each unfinished input: what it does itself. */
+function chainOf(context: Context, job: Job): string[] {
+  return job.planned.needs.flatMap((key) => {
+    const input = context.aggregates.jobs.get(key)
+    if (!input || input.phase === 'succeeded') return []
+    const waits = waitsOf(context, input)
+    return [
+      `${input.planned.stage} is ${stateName(input)}${waits ? `: ${waits.reason}` : ''}`,
+      ...chainOf(context, input),
+    ]
+  })
+}
+
+async function whyFailed(context: Context, job: Job, run: string | null): Promise<WhyView> {
+  const { error } = job
+  const name = job.planned.stage
+  const root = error?.input ? context.aggregates.jobs.get(error.input) : undefined
+  if (root) {
+    const cause = await whyFailed(context, root, run)
+    return { ...cause, sentence: `${name} could not run: ${cause.sentence}` }
+  }
+  const tries = job.attempts.filter((attempt) => attempt.outcome !== null).length
+  const attempt = error?.attempt ?? job.attempts.at(-1)?.attempt
+  return {
+    sentence: `${name} failed after ${tries === 1 ? '1 attempt' : `${tries} attempts`}: ${error?.message ?? 'no reason recorded'} (${error?.code ?? 'UNKNOWN'})`,
+    evidence: [...(error?.tail ? error.tail.split('\n') : []), ...attemptLines(job)],
+    next: [
+      ...(error?.hint ? [error.hint] : []),
+      ...(attempt
+        ? [
+            `orchestrate logs ${job.key.slice(0, 7)}${error?.rank ? ` --rank ${error.rank}` : ''} --stderr`,
+            `orchestrate debug ${attempt}`,
+          ]
+        : []),
+      ...(run ? [`orchestrate resume ${run}`] : []),
+    ],
+  }
+}
+
+function attemptLines(job: Job): string[] {
+  return job.attempts.map((attempt) => {
+    const seconds = attempt.endedAt === null ? null : Math.round((attempt.endedAt - attempt.placedAt) / 1000)
+    const how = attempt.revoked ? 'revoked before it started' : (attempt.outcome?.kind ?? 'running')
+    return `attempt ${attempt.attempt} on ${attempt.host}: ${how}${seconds === null ? '' : ` after ${seconds} s`}${attempt.step === null ? '' : `, last checkpoint at step ${attempt.step}`}`
+  })
+}
