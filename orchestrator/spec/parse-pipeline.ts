@@ -1,0 +1,105 @@
+import type { WorkerDescription } from '../protocol/worker-description.ts'
+import { buildCells } from './cells.ts'
+import { checkShape } from './check-shape.ts'
+import { readDocument, type SourceDocument } from './document.ts'
+import { layer } from './layers.ts'
+import { expandMatrix } from './matrix.ts'
+import type { Json, Pipeline, Problem } from './pipeline.ts'
+import type { Problems } from './problems.ts'
+import { readData, readLabels, readReport, readSecrets } from './sections.ts'
+import { selectCells } from './select-cells.ts'
+import { readSettings } from './settings.ts'
+import { PipelineShape } from './shape.ts'
+import { isMap, type Path } from './show.ts'
+import { substitute } from './variables.ts'
+
+export type PipelineSource = {
+  /** As the user named it, for messages. */
+  file: string
+  text: string
+  /** Absolute folder that relative paths are relative to. */
+  folder: string
+  worker: WorkerDescription
+  /** Absolute folder of the worker. */
+  workerFolder: string
+  /** `--set train.with.steps=100`, in order. */
+  set: readonly string[]
+  /** `--only full`: cells by name, or by some of their values; none: all. */
+  only: readonly string[]
+  /** The environment as far as the file refers to it. */
+  env: Readonly<Record<string, string>>
+}
+
+/** Checks a pipeline file against itself and its worker. Pure; never throws; tells every problem at once. */
+export function parsePipeline(source: PipelineSource): { pipeline: Pipeline } | { problems: Problem[] } {
+  const { document, problems } = readDocument(source.file, source.text)
+  // After broken YAML, what seems to be missing may only have been misread.
+  if (document === null || problems.size > 0) return { problems: problems.sorted() }
+  const pipeline = check(source, document, problems)
+  return problems.size > 0 ? { problems: problems.sorted() } : { pipeline }
+}
+
+function check(source: PipelineSource, document: SourceDocument, problems: Problems): Pipeline {
+  const report = problems.add.bind(problems)
+  const settings = readSettings(source.set, document.root, report)
+  const layered = layer(document.root, document.place, settings.file, [])
+  for (const { place, message } of layered.problems) report(place, message)
+  const { place } = layered
+  for (const found of checkShape(PipelineShape, layered.value, [])) report(place(found.path, found.of), found.message)
+  const file = isMap(layered.value) ? layered.value : {}
+  const stages = isMap(file.stages) ? file.stages : {}
+  if (Object.hasOwn(stages, 'data'))
+    report(place(['stages', 'data'], 'key'), "a stage can't be named 'data', which names the data sources")
+  if (isMap(file.stages) && Object.keys(stages).length === 0)
+    report(place(['stages']), 'stages: expected at least one stage')
+  /** Sections outside the stages know the environment, but no cell. */
+  const section = (name: string): Json =>
+    substitute(file[name] ?? null, { matrix: null, env: source.env }, (path, message) =>
+      report(place([name, ...path]), message),
+    )
+
+  const matrix = fillAxes(file.matrix, source, (path, message) => report(place(path), message))
+  const { axes, cells: drafts } = expandMatrix(matrix, place, Object.keys(stages), report)
+  const data = readData(section('data'), source.folder, place)
+  const { worker, workerFolder, env } = source
+  const sources = data.map(({ name }) => name)
+  const { cells, stageOrder } = buildCells({
+    drafts,
+    stages,
+    place,
+    settings: settings.stages,
+    worker,
+    workerFolder,
+    data: sources,
+    env,
+    report,
+  })
+  return {
+    name: typeof file.name === 'string' ? file.name : '',
+    file: source.file,
+    worker: { folder: workerFolder, description: worker },
+    secrets: readSecrets(file.secrets),
+    data,
+    cells: selectCells(cells, source.only, report),
+    stageOrder,
+    report: readReport(section('report'), axes, place, report),
+    labels: readLabels(section('labels')),
+    priority: typeof file.priority === 'number' ? file.priority : 0,
+  }
+}
+
+/** Plain axes may name the environment; overrides are filled in cell by cell, where `${matrix.…}` has a value too. */
+function fillAxes(
+  matrix: Json | undefined,
+  { env }: PipelineSource,
+  report: (path: Path, message: string) => void,
+): Json | undefined {
+  if (!isMap(matrix)) return matrix
+  const fill = (value: Json, path: Path): Json =>
+    substitute(value, { matrix: null, env }, (rest, message) => report([...path, ...rest], message))
+  const axes = Object.entries(matrix).map(([name, value]) => [
+    name,
+    Array.isArray(value) && name !== 'include' ? fill(value, ['matrix', name]) : value,
+  ])
+  return Object.fromEntries(axes)
+}
