@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,14 +73,6 @@ class CommitLog:
             self._forget(self._own.pop(0))
         return made
 
-    def candidates(self) -> Iterator[Manifest]:
-        """The manifests that may be resumed from, best first; what can't be read is said and passed over."""
-        for key in self.job.resume:
-            try:
-                yield self._read(key)
-            except WorkerError as error:
-                self.passed_over(key, error)
-
     def passed_over(self, key: str, error: Exception) -> None:
         self.job.events.warning(f"checkpoint {key} can't be used: {error}; trying the one before it")
 
@@ -93,7 +85,12 @@ class CommitLog:
         for entry in manifest.files:
             download(self.store, f"{posixpath.dirname(manifest.key)}/{entry.path}", into / entry.path, entry)
 
-    def _read(self, key: str) -> Manifest:
+    def read(self, key: str) -> Manifest:
+        """Reads a manifest, and checks that it is one of this job and shard.
+
+        Raises:
+            WorkerError: CHECKPOINT_BROKEN.
+        """
         try:
             raw = json.loads(bytes(obstore.get(self.store, key).bytes()))
             files = tuple(FileEntry(f["path"], f["size"], f["sha256"]) for f in raw["files"])

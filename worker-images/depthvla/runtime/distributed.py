@@ -1,0 +1,91 @@
+"""Ranks: how they meet, agree, and share a model.
+
+Two ways to share, by the model's size: `replicate` keeps a copy on each rank and sums gradients in one all-reduce in
+a fixed order (at a few million parameters the fastest, and deterministic); `shard` is FSDP2's fully_shard, for models
+that don't fit. Checkpoints are the same for both.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
+
+from depthvla.runtime.job import Job
+
+Sharing = Literal["replicate", "shard"]
+PATIENCE = datetime.timedelta(minutes=30)
+
+
+def set_up_torch(job: Job) -> torch.device:
+    """Determinism, threads, device. The same bits come out of the same job on the same number of ranks."""
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(job.threads)
+    if job.gpus and torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    return torch.device("cpu")
+
+
+@contextmanager
+def process_group(job: Job) -> Iterator[None]:
+    """The ranks of this attempt, met at MASTER_ADDR:MASTER_PORT; nothing to do for one rank."""
+    if job.world == 1:
+        yield
+        return
+    dist.init_process_group("cpu:gloo,cuda:nccl" if job.gpus else "gloo", timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def total(values: list[float], device: torch.device) -> list[float]:
+    """Sums over the ranks of a few numbers; every rank gets the same."""
+    if not dist.is_initialized():
+        return values
+    t = torch.tensor(values, dtype=torch.float64, device=device)
+    dist.all_reduce(t)
+    return [float(x) for x in t.tolist()]
+
+
+def share(model: nn.Module, how: Sharing, job: Job, device: torch.device) -> None:
+    """Makes the model one that all ranks train. Every rank must have made it with the same weights."""
+    model.to(device)
+    if job.world > 1 and how == "shard":
+        fully_shard(model, mesh=init_device_mesh(device.type, (job.world,)))
+
+
+def sum_gradients(parameters: list[nn.Parameter], how: Sharing) -> None:
+    """Makes each gradient the sum over the ranks (`shard` has averaged them already, while going backward)."""
+    if not dist.is_initialized():
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if how == "shard":
+        for g in gradients:
+            g.mul_(dist.get_world_size())
+        return
+    # One buffer, one collective: with gloo a call costs more than a megabyte.
+    flat = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(flat)
+    place = 0
+    for g in gradients:
+        g.copy_(flat[place : place + g.numel()].view_as(g))
+        place += g.numel()
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The whole of a tensor that may be sharded; a collective then."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def whole_state(model: nn.Module) -> dict[str, Tensor]:
+    """All weights, whole and in host memory, on every rank."""
+    return {name: whole(t.detach()).cpu() for name, t in model.state_dict().items()}

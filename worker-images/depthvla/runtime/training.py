@@ -1,0 +1,149 @@
+"""The training loop: what every training stage does around its losses.
+
+Exact by construction: a step is a pure function of (weights, optimizer state, seed, step). Where to save and when to
+stop, the ranks agree on before each step, together with how much each has to count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from depthvla.runtime import signals
+from depthvla.runtime.checkpoint import Checkpoints, State
+from depthvla.runtime.distributed import Sharing, sum_gradients, total, whole
+from depthvla.runtime.failure import SOFTWARE, TRY_AGAIN, WorkerError
+from depthvla.runtime.job import Job
+
+REPORT_EVERY = 5
+"""Steps between two points of the loss curve; each costs one small collective."""
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How weights follow gradients: AdamW, linear warm-up, cosine decay to a tenth, clipping by the norm."""
+
+    steps: int
+    lr: float
+    weight_decay: float
+    warmup: int
+    clip: float
+    sharing: Sharing = "replicate"
+    seed: int = 0
+
+
+class Losses(Protocol):
+    """What is trained. `B` is whatever a batch is to it."""
+
+    names: Sequence[str]
+    """Of the parts of the loss."""
+
+    def draw(self, step: int) -> list[float]:
+        """Draws this rank's part of the batch of a step; returns, for each loss, how many of its items it has."""
+
+    def forward(self) -> list[Tensor]:
+        """For each loss, its weighted sum over what was drawn."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    losses: Mapping[str, float]
+    """Means over the last steps reported."""
+
+
+def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: torch.device) -> Trained:
+    """Trains to the last step, from the newest checkpoint if there is one.
+
+    Raises:
+        SystemExit: 75, saved, after SIGTERM.
+        WorkerError: LOSS_NOT_FINITE, CHECKPOINT_FAILED.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=o.lr, weight_decay=o.weight_decay, betas=(0.9, 0.95), fused=True)
+    state = training_state(model, optimizer)
+    checkpoints = Checkpoints(job, state, {"seed": o.seed, "sharing": o.sharing})
+    with signals.held():
+        start = checkpoints.resume()
+        curve = _Curve(job, losses.names, o.steps)
+        try:
+            for step in range(start, o.steps):
+                counts = losses.draw(step)
+                asked = [float(signals.take_save_asked()), float(signals.stop_asked())]
+                save, stop, *items = total([*asked, *counts], device)
+                parts = losses.forward()
+                means = [p / max(n, 1.0) for p, n in zip(parts, items, strict=True)]
+                torch.stack(means).sum().backward()  # type: ignore[no-untyped-call]
+                sum_gradients(parameters, o.sharing)
+                norm = float(whole(nn.utils.clip_grad_norm_(parameters, o.clip)))
+                if not math.isfinite(norm):
+                    raise WorkerError(
+                        "LOSS_NOT_FINITE", f"the gradient of step {step} is {norm}",
+                        hint="lower `lr`, or look at the data of this step", exit_code=SOFTWARE,
+                    )  # fmt: skip
+                for group in optimizer.param_groups:
+                    group["lr"] = o.lr * schedule(step, o.warmup, o.steps)
+                optimizer.step()
+                optimizer.zero_grad()
+                done = step + 1
+                curve.add(done, means, device)
+                due = job.checkpoint.every is not None and done % job.checkpoint.every == 0 and done < o.steps
+                if save or stop or due:
+                    checkpoints.save(done)
+                if stop:
+                    checkpoints.wait()
+                    raise SystemExit(TRY_AGAIN)
+        finally:
+            # Leaving while a save is under way would tear the process group from under its thread.
+            checkpoints.wait()
+    return Trained(curve.last)
+
+
+def schedule(step: int, warmup: int, steps: int) -> float:
+    """The learning rate of a step as a part of its peak."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    way = (step - warmup) / max(1, steps - warmup)
+    return 0.1 + 0.45 * (1.0 + math.cos(math.pi * way))
+
+
+def training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """All tensors that training changes, by name. The optimizer's are made now, so that they can be loaded into."""
+    state: State = {f"model.{name}": t for name, t in model.state_dict().items()}
+    names = {p: name for name, p in model.named_parameters()}
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            own = optimizer.state[p]
+            own["step"] = torch.tensor(0.0, device=p.device if p.device.type == "cuda" else "cpu")
+            own["exp_avg"] = torch.zeros_like(p, memory_format=torch.preserve_format)
+            own["exp_avg_sq"] = torch.zeros_like(p, memory_format=torch.preserve_format)
+            state |= {f"optimizer.{names[p]}.{key}": own[key] for key in ("step", "exp_avg", "exp_avg_sq")}
+    return state
+
+
+class _Curve:
+    """Progress and losses, told every few steps."""
+
+    def __init__(self, job: Job, names: Sequence[str], steps: int) -> None:
+        self.job, self.names, self.steps = job, names, steps
+        self.last: dict[str, float] = {}
+        self._sums = [0.0] * len(names)
+        self._n = 0
+
+    def add(self, done: int, means: Sequence[Tensor], device: torch.device) -> None:
+        self._sums = [s + float(m.detach()) for s, m in zip(self._sums, means, strict=True)]
+        self._n += 1
+        if done % REPORT_EVERY and done != self.steps:
+            return
+        values = [v / self._n for v in total(self._sums, device)]
+        self._sums, self._n = [0.0] * len(self.names), 0
+        self.last = dict(zip(self.names, values, strict=True))
+        self.job.events.progress(done, self.steps, "steps")
+        self.job.events.metric("loss", sum(values), done)
+        if len(values) > 1:
+            for name, value in self.last.items():
+                self.job.events.metric(f"loss.{name}", value, done)
