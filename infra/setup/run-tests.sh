@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs one tier of the tests, or all of them: TypeScript by Vitest, Python by pytest, both to their end.
+# Usage: run-tests.sh [unit|integration|system …]
+set -u
+cd "$(dirname "$0")/../.."
+PATH=$PWD/node_modules/.bin:$PATH
+export PATH
+failed=
+for tier in "${@:-unit}"; do
+  printf '\n── %s tests\n' "$tier"
+  vitest run --project "$tier" || failed="$failed $tier/vitest"
+  if [ -n "$(find "test/$tier" -name 'test_*.py' 2>/dev/null | head -n 1)" ]; then
+    .venv/bin/python -m pytest "test/$tier" || failed="$failed $tier/pytest"
+  fi
+done
+[ -z "$failed" ] || { printf '\nfailed:%s\n' "$failed" >&2; exit 1; }

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs what is missing, and nothing else: `npm run setup`, for running; `npm run setup -- --tests`, for the tests too.
+# Everything goes into the checkout (node_modules, .venv, .setup), but for Debian packages, which are installed only by
+# root; else it says what to ask for. Idempotent, and resumable: each step leaves a stamp when it is done.
+#   ORCHESTRATE_TORCH_INDEX   index for PyTorch, such as the one of its CPU builds (1 GB smaller on machines without a GPU)
+#   ORCHESTRATE_BASE_PYTHON   the Python (3.11 or newer) to make the virtual environment from
+set -eu
+cd "$(dirname "$0")/../.."
+. infra/setup/steps.sh
+
+tests=no
+for option in "$@"; do
+  case $option in
+    --tests) tests=yes ;;
+    *) fail "setup: unknown option $option" "npm run setup [-- --tests]" ;;
+  esac
+done
+mkdir -p .setup
+
+step "Node.js"
+require_node
+step "npm packages"
+install_npm_packages
+step "Debian packages"
+install_debian_packages "$(debian_packages run)"
+if [ $tests = yes ]; then install_debian_packages "$(debian_packages tests)"; fi
+step "Python environment"
+make_venv
+install_python_packages run worker-images/depthvla/requirements.lock
+if [ $tests = yes ]; then install_python_packages tests worker-images/depthvla/requirements-dev.lock; fi
+step "check"
+verify "$tests"
+done_message
