@@ -1,0 +1,43 @@
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+
+/** Where a daemon answers: a unix socket of this machine, or an address. */
+export type Target = { kind: 'socket'; path: string } | { kind: 'url'; url: string }
+
+export type Sent = {
+  method: 'GET' | 'POST' | 'PUT'
+  path: string
+  body?: { type: 'application/json' | 'application/octet-stream'; data: string | Uint8Array }
+  signal?: AbortSignal
+}
+
+/** One request; resolves with the response once its head is here, rejects when nobody answers. */
+export function send(target: Target, { method, path, body, signal }: Sent): Promise<IncomingMessage> {
+  const headers: Record<string, string | number> = { accept: 'application/json, text/event-stream, text/plain' }
+  if (body !== undefined) {
+    headers['content-type'] = body.type
+    headers['content-length'] = Buffer.byteLength(body.data)
+  }
+  const options: RequestOptions = { method, headers, ...(signal === undefined ? {} : { signal }) }
+  return new Promise((resolve, reject) => {
+    const done = (response: IncomingMessage) => resolve(response)
+    const request =
+      target.kind === 'socket'
+        ? httpRequest({ ...options, socketPath: target.path, path }, done)
+        : toUrl(target.url, path, options, done)
+    request.on('error', reject)
+    request.end(body?.data)
+  })
+}
+
+function toUrl(base: string, path: string, options: RequestOptions, done: (response: IncomingMessage) => void) {
+  const url = new URL(base.replace(/\/+$/, '') + path)
+  return (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, done)
+}
+
+/** The whole body as text. */
+export async function text(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}

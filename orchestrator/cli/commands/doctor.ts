@@ -1,0 +1,58 @@
+import { Command } from 'commander'
+import { checkout, readSettings } from '../../server/settings.ts'
+import { stateDirectory } from '../client/connect.ts'
+import type { Check } from '../doctor/check.ts'
+import { diskChecks } from '../doctor/disk-checks.ts'
+import { nodeChecks } from '../doctor/node-checks.ts'
+import { pythonChecks } from '../doctor/python-checks.ts'
+import { daemonCheck, gpuCheck, redisCheck, storeCheck } from '../doctor/service-checks.ts'
+import { type Connection, examples } from '../options.ts'
+import { printJson, printLines } from '../print.ts'
+import { type Line, padEnd, type Style, span, width } from '../view/line.ts'
+
+export function command(): Command {
+  const doctor = new Command('doctor')
+    .description('Checks what this machine needs, and gives the line to type for whatever is missing.')
+    .option('--state <folder>', 'the state directory ($ORCHESTRATE_STATE)')
+    .option('--verbose', 'show the stack of an unexpected error')
+    .option('--json', 'one JSON document on standard output')
+    .action(async (options: Connection & { json?: boolean }) => {
+      const checks = await allChecks(stateDirectory(options))
+      const isFit = checks.every(({ state }) => state !== 'missing')
+      if (options.json === true) printJson({ ok: isFit, checks })
+      else printLines(checkLines(checks))
+      process.exitCode = isFit ? 0 : 4
+    })
+  return examples(doctor, ['orchestrate doctor', 'orchestrate doctor --json'])
+}
+
+async function allChecks(state: string): Promise<Check[]> {
+  const settings = readSettings(process.env, { state })
+  const parts = await Promise.all([
+    nodeChecks(checkout),
+    pythonChecks(settings.python),
+    redisCheck(settings),
+    diskChecks(state),
+    storeCheck(settings),
+    gpuCheck(),
+    daemonCheck(settings),
+  ])
+  return parts.flat()
+}
+
+const marks: Record<Check['state'], [string, Style]> = {
+  ok: ['✔ ok', 'good'],
+  missing: ['✘ missing', 'bad'],
+  absent: ['– none', 'dim'],
+}
+
+function checkLines(checks: Check[]): Line[] {
+  const names = Math.max(...checks.map(({ name }) => width(name)))
+  const lines = checks.flatMap(({ name, state, found, fix }): Line[] => {
+    const [mark, style] = marks[state]
+    const line = [span(padEnd(mark, 11), style), span(padEnd(name, names)), span(`  ${found}`, 'dim')]
+    return fix === null ? [line] : [line, [span(' '.repeat(11)), span(fix, 'bold')]]
+  })
+  const missing = checks.filter(({ state }) => state === 'missing').length
+  return missing === 0 ? lines : [...lines, [], [span(`${missing} missing; type the lines above`)]]
+}

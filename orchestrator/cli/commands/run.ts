@@ -1,0 +1,29 @@
+import { Command } from 'commander'
+import { connect } from '../client/connect.ts'
+import { finishRun } from '../finish-run.ts'
+import { examples } from '../options.ts'
+import { type SubmitOptions, withSubmission } from '../submit/options.ts'
+import { prepare, upload } from '../submit/submit.ts'
+
+type Options = SubmitOptions & { detach?: boolean; json?: boolean }
+
+export function command(): Command {
+  const run = new Command('run')
+    .description(
+      'Runs a pipeline: checks it, submits it, and shows it until it ends. What was done before is not done again.',
+    )
+    .option('--detach', 'return at once; `orchestrate status` shows the run')
+    .action(async (file: string, options: Options) => {
+      const prepared = await prepare(file, options)
+      const client = await connect(options)
+      await upload(client, prepared)
+      const view = await client.submit(prepared.submission)
+      await finishRun({ client, view, options, file })
+    })
+  return examples(withSubmission(run), [
+    'orchestrate run jobs/quickstart.yaml',
+    'orchestrate run jobs/quickstart.yaml --set train.with.steps=100 --only full',
+    'orchestrate run jobs/quickstart.yaml --detach --label why=baseline',
+    'orchestrate run jobs/quickstart.yaml --json | jq .cells',
+  ])
+}

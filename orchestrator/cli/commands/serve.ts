@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import pino from 'pino'
+import { startDaemon } from '../../server/daemon.ts'
+import { makeStateDir, readSettings } from '../../server/settings.ts'
+import { stateDirectory } from '../client/connect.ts'
+import { type Connection, examples } from '../options.ts'
+
+type Options = Connection & { host: string; port: number }
+
+export function command(): Command {
+  const serve = new Command('serve')
+    .description(
+      'Runs the daemon in the foreground, with an address for other machines’ clients. Ctrl-C ends it; attempts go on.',
+    )
+    .option('--host <host>', 'the address to listen on', '127.0.0.1')
+    .option('--port <port>', 'the port to listen on', port, 7420)
+    .option('--state <folder>', 'the state directory ($ORCHESTRATE_STATE)')
+    .option('--verbose', 'show the stack of an unexpected error')
+    .action(serve_)
+  return examples(serve, [
+    'orchestrate serve',
+    'orchestrate serve --host 0.0.0.0 --port 8080',
+    'orchestrate status --server http://127.0.0.1:7420',
+  ])
+}
+
+async function serve_(options: Options): Promise<void> {
+  const { host, port } = options
+  const settings = readSettings(process.env, { state: stateDirectory(options), host, port, foreground: true })
+  makeStateDir(settings.stateDir)
+  const file = join(settings.stateDir, 'logs', 'daemon.log')
+  const log = pino(
+    { level: process.env.ORCHESTRATE_LOG ?? 'info', base: { pid: process.pid } },
+    pino.destination({ dest: file, sync: false, mkdir: true }),
+  )
+  const daemon = await startDaemon(settings, log)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, daemon.stop)
+  const { address, store, redis } = daemon.health()
+  process.stderr.write(
+    `serving ${settings.stateDir} at ${address}\n  store  ${store}\n  redis  ${redis}\n  log    ${file}\n`,
+  )
+  await daemon.stopped
+  process.stderr.write('ended; attempts go on\n')
+}
+
+function port(value: string): number {
+  const number = Number(value)
+  if (/^\d+$/.test(value) && number > 0 && number < 65_536) return number
+  throw new InvalidArgumentError('expected a port, 1 to 65535.')
+}

@@ -1,0 +1,50 @@
+import { Command } from 'commander'
+import { connect } from '../client/connect.ts'
+import { exitCodeOf } from '../exit-code.ts'
+import { type Connection, examples, withConnection } from '../options.ts'
+import { printJson, printLines } from '../print.ts'
+import { printEnd } from '../print-end.ts'
+import { span } from '../view/line.ts'
+import { runScreen } from '../view/run-screen.ts'
+import { runsTable } from '../view/runs-table.ts'
+import { isColourful, sizeOf } from '../view/terminal.ts'
+import { watchRun } from '../watch-run.ts'
+
+type Options = Connection & { json?: boolean; follow?: boolean }
+
+export function command(): Command {
+  const status = new Command('status')
+    .description('Lists the runs, newest first; or shows one run as it stands.')
+    .argument('[run]', 'a run, or `latest`')
+    .option('--follow', 'look on until it ends; Ctrl-C ends only the looking')
+    .option('--json', 'one JSON document on standard output')
+    .action(status_)
+  return examples(withConnection(status), [
+    'orchestrate status',
+    'orchestrate status latest --follow',
+    'orchestrate status r-7k2pq --json',
+  ])
+}
+
+async function status_(run: string | undefined, options: Options): Promise<void> {
+  const client = await connect(options)
+  if (run === undefined) {
+    const runs = await client.runs()
+    if (options.json === true) return printJson({ runs })
+    if (runs.length > 0) return printLines(runsTable(runs, Date.now()))
+    return printLines([[span('No runs yet. Try: orchestrate run jobs/quickstart.yaml')]])
+  }
+  let view = await client.run(run)
+  if (options.follow === true && view.state === 'running') {
+    const out = options.json === true ? process.stderr : process.stdout
+    const watched = await watchRun({ client, run: view.run, options, out, interrupt: 'leave' })
+    view = watched.view ?? view
+    if (view.state !== 'running') process.exitCode = exitCodeOf(view)
+  } else if (options.json !== true) {
+    const { columns } = sizeOf(process.stdout)
+    const screen = { columns, rows: Number.POSITIVE_INFINITY, colours: isColourful(process.stdout), now: Date.now() }
+    process.stdout.write(`${runScreen(view, screen).join('\n')}\n`)
+  }
+  if (options.json === true) return printJson(view)
+  if (view.state !== 'running') await printEnd(client, view, process.stdout)
+}

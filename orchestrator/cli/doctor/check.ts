@@ -1,0 +1,22 @@
+/** One thing that a machine needs, or may have. */
+export type Check = {
+  name: string
+  /** `missing` ends `doctor` with exit code 4; `absent` is only said. */
+  state: 'ok' | 'missing' | 'absent'
+  found: string
+  /** The line to type, where something is missing. */
+  fix: string | null
+}
+
+export const ok = (name: string, found: string): Check => ({ name, state: 'ok', found, fix: null })
+export const missing = (name: string, found: string, fix: string): Check => ({ name, state: 'missing', found, fix })
+export const absent = (name: string, found: string, fix: string | null = null): Check => ({
+  name,
+  state: 'absent',
+  found,
+  fix,
+})
+
+/** Debian wants root for its packages: the line as this user has to type it. */
+export const aptInstall = (...packages: string[]): string =>
+  `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${packages.join(' ')}`

@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
+import { OrchestrateError } from '../../errors.ts'
+import { WorkerDescription } from '../../protocol/worker-description.ts'
+import type { Submission } from '../../server/api.ts'
+import { ProblemsError } from '../../server/problems.ts'
+import { pipelineNeeds } from '../../spec/needs.ts'
+import { parsePipeline } from '../../spec/parse-pipeline.ts'
+import type { Client } from '../client/client.ts'
+import { gitFacts } from './git-facts.ts'
+import type { SubmitOptions } from './options.ts'
+import { packWorker, type WorkerPack } from './pack-worker.ts'
+
+/** A submission that was found right, and where the files are that it names by digest. */
+export type Prepared = { submission: Submission; pack: WorkerPack }
+
+/** Reads a pipeline and its worker, and checks them here: a mistake in the file needs no daemon to be told. */
+export async function prepare(file: string, options: SubmitOptions): Promise<Prepared> {
+  const text = await readPipeline(file)
+  const folder = dirname(resolve(file))
+  const needs = pipelineNeeds(text)
+  const env = present(needs.env)
+  const { pack, description, workerFolder } = await readWorker(folder, needs.worker)
+  const { set = [], only = [], label = [] } = options
+  const parsed = parsePipeline({ file, text, folder, worker: description, workerFolder, set, only, env })
+  if ('problems' in parsed) throw new ProblemsError(parsed.problems)
+  const secrets = secretsFrom(parsed.pipeline.secrets)
+  const submission: Submission = {
+    file,
+    text,
+    folder,
+    worker: pack.files,
+    set,
+    only,
+    env,
+    secrets,
+    cache: options.cache,
+    owner: owner(),
+    labels: labelsFrom(label),
+    ...(await gitFacts(folder, Object.values(secrets))),
+  }
+  return { submission, pack }
+}
+
+/** Sends the files that the daemon doesn't have yet. */
+export async function upload(client: Client, { pack }: Prepared): Promise<void> {
+  for (const digest of await client.missing([...new Set(Object.values(pack.files))])) {
+    const path = pack.paths.get(digest)
+    if (path !== undefined) await client.upload(digest, await readFile(path))
+  }
+}
+
+async function readPipeline(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const why =
+      cause.code === 'ENOENT'
+        ? 'no such file'
+        : cause.code === 'EISDIR'
+          ? 'a folder; expected a pipeline file'
+          : cause.message
+    throw new OrchestrateError('INPUT_NOT_FOUND', `${file}: ${why}`, { cause })
+  })
+}
+
+const noWorker: WorkerDescription = { protocol: 1, name: '', command: ['false'], assets: [], entries: {} }
+
+async function readWorker(folder: string, named: string | null) {
+  // Without a worker the file is wrong, and the check of the file says so, beside all else that is.
+  if (named === null) return { pack: { files: {}, paths: new Map() }, description: noWorker, workerFolder: folder }
+  const workerFolder = resolve(folder, named)
+  const pack = await packWorker(workerFolder)
+  return { pack, description: await readDescription(resolve(workerFolder, 'worker.json')), workerFolder }
+}
+
+async function readDescription(path: string): Promise<WorkerDescription> {
+  const text = await readFile(path, 'utf8')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new OrchestrateError('WORKER_INVALID', `${path}: ${(cause as Error).message}`, { cause })
+  }
+  const parsed = WorkerDescription.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new OrchestrateError('WORKER_INVALID', `${path}:\n${z.prettifyError(parsed.error)}`)
+}
+
+function present(names: string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  )
+}
+
+function secretsFrom(names: string[]): Record<string, string> {
+  const missing = names.filter((name) => (process.env[name] ?? '') === '')
+  if (missing.length > 0) {
+    throw new OrchestrateError(
+      'SECRET_MISSING',
+      `the pipeline needs ${missing.join(', ')}, which the environment lacks`,
+    )
+  }
+  return present(names)
+}
+
+function labelsFrom(given: string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((label) => {
+      const [, name, value] = /^([^=]+)=(.*)$/s.exec(label) ?? []
+      if (name === undefined || value === undefined) {
+        throw new OrchestrateError('ARGUMENT_INVALID', `--label: expected name=value, found '${label}'`)
+      }
+      return [name, value]
+    }),
+  )
+}
+
+function owner(): string {
+  const given = process.env.ORCHESTRATE_OWNER
+  if (given !== undefined && given !== '') return given
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}` // a container's user need not have a name
+  }
+}

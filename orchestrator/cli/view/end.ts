@@ -1,0 +1,86 @@
+import { relative } from 'node:path'
+import { clock, shortDuration } from '../../report/figures.ts'
+import type { RunView } from '../../server/api.ts'
+import { failures } from './failures.ts'
+import { jobRef } from './job-name.ts'
+import { type Line, raw, span } from './line.ts'
+
+export type Ending = {
+  /** The report for a terminal: how it went, the table, what it shows. Null when it could not be had. */
+  report: string | null
+  /** The pipeline file as the user named it, where this command knows it. */
+  file?: string
+}
+
+/** What stays on the screen when a run is over: how it went, what it showed, what failed, what to type next. */
+export function endLines(view: RunView, { report, file }: Ending): Line[] {
+  const found =
+    report === null
+      ? [verdict(view)]
+      : report
+          .trimEnd()
+          .split('\n')
+          .map((text): Line => [raw(text)])
+  const path = view.report === null ? [] : [command('report', shownPath(view.report))]
+  return [...found, [], ...failures(view), ...path, ...next(view, file)]
+}
+
+function verdict(view: RunView): Line {
+  const [mark, style] =
+    view.state === 'succeeded'
+      ? (['✔', 'good'] as const)
+      : view.state === 'failed'
+        ? (['✘', 'bad'] as const)
+        : (['■', 'dim'] as const)
+  const took = shortDuration(((view.endedAt ?? view.createdAt) - view.createdAt) / 1000)
+  const words = ` ${view.pipeline} · ${view.run} · ${view.state === 'succeeded' ? '' : `${view.state} after `}${took}`
+  return [span(mark, style), span(words, 'bold'), span(goodput(view), 'dim')]
+}
+
+function goodput({ goodput }: RunView): string {
+  if (goodput.share === null) return ''
+  const parts = (['training', 'saving', 'starting', 'waiting', 'lost'] as const).map(
+    (name) => `${name} ${clock(goodput[name])}`,
+  )
+  return ` · goodput ${Math.round(goodput.share * 100)}% (${parts.join(', ')})`
+}
+
+function next(view: RunView, file: string | undefined): Line[] {
+  switch (view.state) {
+    case 'running':
+      return [command('next', `orchestrate status ${view.run} --follow`)]
+    case 'succeeded': {
+      const again = `orchestrate run ${file} --set <stage>.with.<key>=<value>`
+      return file === undefined
+        ? [command('next', `orchestrate report ${view.run}`)]
+        : [command('next', again, 'reuses every job that this leaves as it is')]
+    }
+    case 'failed': {
+      const first = view.jobs.find((job) => job.state === 'failed' && job.error?.input === undefined)
+      const why = first === undefined ? [] : [command('next', `orchestrate why '${jobRef(first, view.jobs)}'`)]
+      return [
+        ...why,
+        command(
+          first === undefined ? 'next' : '',
+          `orchestrate resume ${view.run}`,
+          'goes on from the last checkpoints',
+        ),
+      ]
+    }
+    case 'cancelled':
+      return [command('next', `orchestrate resume ${view.run}`, 'goes on from the last checkpoints')]
+  }
+}
+
+const command = (title: string, text: string, note?: string): Line => [
+  span(title.padEnd(9), 'dim'),
+  span(text),
+  ...(note === undefined ? [] : [span(`   (${note})`, 'dim')]),
+]
+
+/** A path as one would type it from here; an address as it is. */
+export function shownPath(path: string): string {
+  if (!path.startsWith('/')) return path
+  const near = relative(process.cwd(), path)
+  return near.startsWith('..') ? path : near
+}

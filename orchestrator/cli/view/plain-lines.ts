@@ -1,0 +1,72 @@
+import type { JobView, RunView } from '../../server/api.ts'
+import { jobRef } from './job-name.ts'
+import { printable } from './line.ts'
+
+/** What to print in a pipe when a run went from `before` to `after`: one line for each change, nothing else. */
+export function plainLines(before: RunView | null, after: RunView, now: number): string[] {
+  const known = new Map(before?.jobs.map((job) => [job.key, job]))
+  const lines = after.jobs.flatMap((job) => {
+    const words = change(known.get(job.key) ?? null, job, after)
+    return words === null ? [] : [`${moment(job, now)} ${jobRef(job, after.jobs)} ${words}`]
+  })
+  if (after.state !== 'running' && before?.state !== after.state) {
+    lines.push(
+      `${iso(after.endedAt ?? now)} run ${after.run} ${after.state} ${seconds(after.createdAt, after.endedAt ?? now)}`,
+    )
+  }
+  return lines
+}
+
+function change(before: JobView | null, job: JobView, view: RunView): string | null {
+  const same = before !== null && before.state === job.state && before.attempts === job.attempts
+  switch (job.state) {
+    case 'succeeded':
+      return same ? null : words('succeeded', job.cached ? 'cached' : took(job), metrics(job))
+    case 'failed':
+      return same
+        ? null
+        : words('failed', took(job), job.error === null ? '' : `${job.error.code} ${quoted(job.error.message)}`)
+    case 'cancelled':
+      return same ? null : 'cancelled'
+    case 'running':
+      return same ? null : words('running', `attempt=${job.attempts}`, `pool=${view.pool.name}`)
+    case 'exited':
+      return same || job.error === null ? null : words('exited', `attempt=${job.attempts}`, quoted(job.error.message))
+    case 'ready':
+      // Only what it waits for is news; the next state follows at once otherwise.
+      return job.waits === null || (same && kind(before?.waits?.reason) === kind(job.waits.reason))
+        ? null
+        : words('ready', `waits=${quoted(job.waits.reason)}`)
+    case 'waiting':
+    case 'placed':
+      return null
+  }
+}
+
+const words = (...parts: string[]): string => parts.filter((part) => part !== '').join(' ')
+const quoted = (text: string): string => JSON.stringify(printable(text))
+const iso = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`
+
+/** A reason without its figures: "in about 0:55" counting down is not a change. */
+const kind = (reason: string | undefined): string | undefined => reason?.replace(/\d+/g, '#')
+
+const moment = (job: JobView, now: number): string =>
+  iso(job.state === 'succeeded' || job.state === 'failed' ? (job.endedAt ?? now) : now)
+
+function took(job: JobView): string {
+  return job.startedAt === null || job.endedAt === null ? '' : seconds(job.startedAt, job.endedAt)
+}
+
+function seconds(from: number, to: number): string {
+  const value = Math.max(0, to - from) / 1000
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)}s`
+}
+
+function metrics(job: JobView): string {
+  return Object.entries(job.metrics)
+    .map(
+      ([name, value]) =>
+        `${name}=${typeof value === 'number' ? Number(value.toPrecision(3)) : `${value.k}/${value.n}`}`,
+    )
+    .join(' ')
+}

@@ -1,0 +1,123 @@
+import type { RunView } from '../server/api.ts'
+import type { Client } from './client/client.ts'
+import { reconnect } from './client/connect.ts'
+import { followRun } from './client/follow-run.ts'
+import type { Connection } from './options.ts'
+import { paint, span } from './view/line.ts'
+import { liveScreen } from './view/live-screen.ts'
+import { plainLines } from './view/plain-lines.ts'
+import { runScreen } from './view/run-screen.ts'
+
+export type Watching = {
+  client: Client
+  run: string
+  options: Connection
+  /** Where people look: standard output, or standard error when a program reads standard output. */
+  out: NodeJS.WriteStream
+  /** What Ctrl-C does: stops the run, or only ends the looking. */
+  interrupt: 'cancel' | 'leave'
+}
+
+export type Watched = { view: RunView | null; interrupted: boolean }
+
+type Show = { update: (view: RunView) => void; say: (text: string) => void; end: () => void }
+
+/** Shows a run until it has ended, or until Ctrl-C in a command that only looks. */
+export async function watchRun({ client, run, options, out, interrupt }: Watching): Promise<Watched> {
+  const show = out.isTTY === true ? live(out, run, interrupt) : plain(out)
+  const leaving = new AbortController()
+  let view: RunView | null = null
+  let current = client
+  let interrupts = 0
+
+  const onInterrupt = () => {
+    interrupts += 1
+    if (interrupt === 'leave' || interrupts > 2) return leaving.abort()
+    const mode = interrupts === 1 ? 'save' : 'now'
+    show.say(mode === 'save' ? 'saving a checkpoint and stopping; Ctrl-C again stops now' : 'stopping now')
+    current.cancel(run, mode).catch((error: Error) => show.say(error.message))
+  }
+  process.on('SIGINT', onInterrupt)
+  // A terminal that closes or a plain kill takes only this client with it.
+  const onEnd = () => leaving.abort()
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, onEnd)
+
+  let first = true
+  const connect = async () => {
+    if (first) first = false
+    else current = await reconnect(options)
+    return current
+  }
+  try {
+    for await (const next of followRun({
+      run,
+      connect,
+      onLost: show.say,
+      onBack: () => show.say('connected again'),
+      signal: leaving.signal,
+    })) {
+      view = next
+      show.update(next)
+    }
+  } finally {
+    show.end()
+    process.off('SIGINT', onInterrupt)
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, onEnd)
+  }
+  return { view, interrupted: interrupts > 0 }
+}
+
+function plain(out: NodeJS.WriteStream): Show {
+  let before: RunView | null = null
+  return {
+    update: (view) => {
+      for (const line of plainLines(before, view, Date.now())) out.write(`${line}\n`)
+      before = view
+    },
+    say: (text) => process.stderr.write(`${text}\n`),
+    end: () => {},
+  }
+}
+
+function live(out: NodeJS.WriteStream, run: string, interrupt: Watching['interrupt']): Show {
+  const screen = liveScreen(out)
+  let view: RunView | null = null
+  let note: string | null = null
+  let over = false
+  const footer = () => {
+    if (over) return []
+    if (note !== null) return ['', note]
+    const keys = interrupt === 'cancel' ? ['Ctrl-C saves a checkpoint and stops; twice stops now.'] : []
+    return ['', ...keys, `It goes on without this terminal: orchestrate status ${run}`]
+  }
+  const draw = () =>
+    screen.draw((size) => {
+      if (view === null) return []
+      const last = footer().map((text) => paint([span(text, 'dim')], size.columns, size.colours))
+      return [
+        ...runScreen(view, {
+          ...size,
+          rows: over ? Number.POSITIVE_INFINITY : size.rows - last.length,
+          now: Date.now(),
+        }),
+        ...last,
+      ]
+    })
+  // Clocks tick between two updates.
+  const ticking = setInterval(draw, 1000)
+  return {
+    update: (next) => {
+      view = next
+      draw()
+    },
+    say: (text) => {
+      note = text
+      draw()
+    },
+    end: () => {
+      clearInterval(ticking)
+      over = true
+      screen.end()
+    },
+  }
+}
