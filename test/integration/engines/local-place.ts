@@ -1,0 +1,33 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { LocalEngine } from '../../../orchestrator/engines/local.ts'
+import { pidsOf } from '../../../orchestrator/engines/processes.ts'
+import type { Place } from './contract.ts'
+
+/** An interpreter of the machine will do: neither launcher nor ranks use a package. */
+export const python = process.env.ORCHESTRATE_PYTHON ?? join(import.meta.dirname, '../../../.venv/bin/python')
+
+/** Warnings fail the test that caused them. */
+export const log = {
+  warn: (details: unknown, message?: string) => {
+    throw new Error(`${message}: ${JSON.stringify(details)}`)
+  },
+}
+
+export async function localPlace(): Promise<Place & { stateDir: string }> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'local-engine-'))
+  return {
+    stateDir,
+    python,
+    engine: () => new LocalEngine({ stateDir, python, log }),
+    close: async () => {
+      const left = readdirSync(join(stateDir, 'attempts')).flatMap((name) =>
+        pidsOf(join(stateDir, 'attempts', name), null),
+      )
+      expect(left).toEqual([])
+      rmSync(stateDir, { recursive: true })
+    },
+  }
+}

@@ -1,0 +1,4 @@
+import { engineContract } from './contract.ts'
+import { localPlace } from './local-place.ts'
+
+engineContract('local', localPlace)

@@ -1,0 +1,126 @@
+"""A rank that does what a test asks of it: ``rank.py <what> …``. It prints ``ready`` when it has come so far."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(os.environ["ORCHESTRATE_ATTEMPT_DIR"])
+RANK = int(os.environ["RANK"])
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def on(number: int, action: Callable[[], None]) -> None:
+    signal.signal(number, lambda _number, _frame: action())
+
+
+def meet(name: str, mode: str) -> None:
+    """Returns when another rank has come to the same place with the other mode."""
+    path = HERE / name
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path)
+    path.open(mode).close()
+
+
+def wait() -> None:
+    """Until a signal ends it."""
+    say("ready")
+    while True:
+        signal.pause()
+
+
+def listen() -> None:
+    """Says each signal; SIGTERM makes it save and end."""
+    on(signal.SIGUSR1, lambda: say("SIGUSR1"))
+    on(signal.SIGUSR2, lambda: say("SIGUSR2"))
+    on(signal.SIGTERM, lambda: sys.exit(75))
+    wait()
+
+
+def stubborn() -> None:
+    on(signal.SIGTERM, lambda: say("SIGTERM, so what"))
+    wait()
+
+
+def leave(code: str) -> None:
+    sys.exit(int(code))
+
+
+def differ() -> None:
+    """Rank 0 ends well; 1 with 3, once the others are there; 2 with 75 and 3 by SIGKILL, when told to end."""
+    if RANK == 1:
+        for other in (2, 3):
+            meet(f"there.{other}", "r")
+        sys.exit(3)
+    if RANK > 1:
+        on(signal.SIGTERM, lambda: sys.exit(75) if RANK == 2 else os.kill(os.getpid(), signal.SIGKILL))
+        meet(f"there.{RANK}", "w")
+        wait()
+
+
+def die() -> None:
+    """Rank 1 is killed, as if memory had run out, once rank 0 is there, which would wait for ever."""
+    if RANK == 1:
+        meet("there.0", "r")
+        os.kill(os.getpid(), signal.SIGKILL)
+    meet("there.0", "w")
+    wait()
+
+
+def started() -> None:
+    with (HERE / "started").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    wait()
+
+
+def breed(how: str) -> None:
+    """Leaves a child in its group, one in a session of its own, and one that has forgotten its environment."""
+    sleep = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+    subprocess.Popen(sleep)
+    subprocess.Popen(sleep, start_new_session=True)
+    subprocess.Popen(sleep, process_group=0, env={})
+    if how == "wait":
+        wait()
+
+
+def flood(lines: str) -> None:
+    for number in range(int(lines)):
+        print(f"{number:099d}")
+    print("the end", flush=True)
+    wait()
+
+
+def describe() -> None:
+    """What it was given, as JSON."""
+    ignored = [int(n) for n in signal.Signals if signal.getsignal(n) is signal.SIG_IGN]
+    blocked = [int(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
+    secrets = HERE / "secrets.json"
+    facts = {
+        "env": dict(os.environ),
+        "cwd": str(Path.cwd()),
+        "ignored": ignored,
+        "blocked": blocked,
+        "stdin": sys.stdin.read(),
+        "leader": os.getpgrp() == os.getpid(),
+        "secrets": json.loads(secrets.read_text()) if secrets.exists() else None,
+        "mode": secrets.stat().st_mode & 0o777 if secrets.exists() else None,
+        "at": time.time(),
+    }
+    (HERE / f"facts.{RANK}.json").write_text(json.dumps(facts))
+
+
+what, *arguments = sys.argv[1:]
+if what in ("leave", "breed", "flood"):
+    {"leave": leave, "breed": breed, "flood": flood}[what](arguments[0])
+else:
+    plain = (wait, listen, stubborn, differ, die, started, describe)
+    {action.__name__: action for action in plain}[what]()
