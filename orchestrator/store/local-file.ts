@@ -79,6 +79,7 @@ export async function fillFile(
       if (found !== sha256)
         throw new OrchestrateError('OBJECT_DAMAGED', `${what}: its SHA-256 is ${found}, expected ${sha256}`)
     }
+    await chmod(part, readOnly)
     await rename(part, path)
   } finally {
     await rm(part, { force: true }) // also after success: renaming onto another name of the same file does nothing

@@ -22,7 +22,7 @@ const wrongBucket = new Set(['NoSuchBucket', 'InvalidBucketName', 'PermanentRedi
 export function translate(error: unknown, where: string): unknown {
   if (error instanceof OrchestrateError || !(error instanceof Error)) return error
   const say = (code: ConstructorParameters<typeof OrchestrateError>[0], what: string) =>
-    new OrchestrateError(code, `${where}: ${what} (${error.name}: ${error.message})`, { cause: error })
+    new OrchestrateError(code, `${where}: ${what} (${detail(error)})`, { cause: error })
   const answer = status(error)
   if (full.has(error.name) || answer === 507) return say('STORE_FULL', 'the bucket is full')
   if (wrongBucket.has(error.name)) return say('STORE_UNWRITABLE', 'there is no such bucket')
@@ -31,3 +31,7 @@ export function translate(error: unknown, where: string): unknown {
   if (answer === 0 || answer >= 500 || answer === 429) return say('STORE_UNREACHABLE', 'the store does not answer')
   return say('STORE_UNWRITABLE', `the store refused the request with status ${answer}`)
 }
+
+// A refusal has a telling name and often no message; a failed connection the reverse.
+const detail = ({ name, message }: Error) =>
+  name === 'Error' ? message : /^(UnknownError)?$/.test(message) ? name : `${name}: ${message}`
