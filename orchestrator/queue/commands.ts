@@ -3,6 +3,7 @@ import { type Job, Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { disconnect, type RedisLink } from '../ledger/connect-redis.ts'
 import { limits } from '../ledger/limits.ts'
+import { asRedisError } from '../ledger/redis-errors.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import { wakeTime } from './wake-time.ts'
 
@@ -29,6 +30,7 @@ export class Commands {
   readonly #queue: Queue<Message>
   readonly #oneAtATime = new OneAtATime()
   readonly #failures = new Map<string, number>()
+  readonly #running = new Set<Promise<void>>()
   readonly #workers: { worker: Worker<Message>; redis: Redis }[] = []
 
   constructor(link: RedisLink, log: Log, timing: Timing = limits) {
@@ -50,15 +52,17 @@ export class Commands {
     this.#queue.on('error', (error) => this.#log.warn({ err: error }, 'the command queue has trouble'))
   }
 
-  /** Asks for a look at an aggregate: at once, or no earlier than `delayMs` from now. */
+  /** Asks for a look at an aggregate: at once, or no earlier than `delayMs` from now. Throws REDIS_*. */
   async send(aggregate: string, { delayMs = 0 }: { delayMs?: number } = {}): Promise<void> {
     const { name, data, opts } = delayMs > 0 ? wake(aggregate, delayMs) : look(aggregate)
-    await this.#queue.add(name, data, opts)
+    await this.#ask(() => this.#queue.add(name, data, opts))
   }
 
   /** Asks for a look at each of many aggregates, in few round trips. */
   async sendAll(aggregates: string[]): Promise<void> {
-    for (let i = 0; i < aggregates.length; i += 500) await this.#queue.addBulk(aggregates.slice(i, i + 500).map(look))
+    for (let i = 0; i < aggregates.length; i += 500) {
+      await this.#ask(() => this.#queue.addBulk(aggregates.slice(i, i + 500).map(look)))
+    }
   }
 
   /**
@@ -67,8 +71,8 @@ export class Commands {
    * at the same aggregate waiting until its lock runs out.
    */
   async clear(): Promise<void> {
-    await this.#queue.obliterate({ force: true })
-    await this.#queue.resume()
+    await this.#ask(() => this.#queue.obliterate({ force: true }))
+    await this.#ask(() => this.#queue.resume())
   }
 
   /**
@@ -93,17 +97,27 @@ export class Commands {
 
   /** Takes no more requests, waits for the handlers that run (at most `limits.close`), and lets go of Redis. */
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map(({ worker, redis }) => end(worker, redis)))
+    await Promise.all(this.#workers.map(({ worker, redis }) => end(worker, redis, this.#running)))
     await this.#queue.close()
+  }
+
+  async #ask<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command()
+    } catch (error) {
+      throw asRedisError(error, this.#link.shown)
+    }
   }
 
   async #handle(job: Job<Message>, handler: Handler): Promise<void> {
     const aggregate = job.data.look
     // A wake-up turns into a look like any other, so that they thin out together and never run side by side.
     if (job.name === 'wake') return this.send(aggregate)
+    // BullMQ gives a look to another worker when its lock ran out, and this process may be that worker too.
+    const running = this.#oneAtATime.run(aggregate, () => handler(aggregate))
+    this.#running.add(running)
     try {
-      // BullMQ gives a look to another worker when its lock ran out, and this process may be that worker too.
-      await this.#oneAtATime.run(aggregate, () => handler(aggregate))
+      await running
       this.#failures.delete(aggregate)
     } catch (error) {
       const failures = (this.#failures.get(aggregate) ?? 0) + 1
@@ -111,6 +125,8 @@ export class Commands {
       const delayMs = Math.min(this.#timing.retryLongest, this.#timing.retryFirst * 2 ** (failures - 1))
       this.#log.warn({ err: error, aggregate, failures, delayMs }, 'a look failed and will be tried again')
       await this.send(aggregate, { delayMs })
+    } finally {
+      this.#running.delete(running)
     }
   }
 }
@@ -128,11 +144,13 @@ function wake(aggregate: string, delayMs: number) {
   }
 }
 
-async function end(worker: Worker, redis: Redis): Promise<void> {
-  // Where Redis is away, BullMQ would wait for it with its farewell.
+async function end(worker: Worker, redis: Redis, handlers: Iterable<Promise<void>>): Promise<void> {
+  // BullMQ's farewell needs Redis, and would wait for one that is away.
+  const away = redis.status !== 'ready'
+  const farewell = away ? Promise.allSettled(handlers) : worker.close()
   const over = new AbortController()
-  await Promise.race([worker.close(), pause(limits.close, undefined, { signal: over.signal }).catch(() => {})])
+  await Promise.race([farewell, pause(limits.close, undefined, { signal: over.signal }).catch(() => {})])
   over.abort()
-  worker.disconnect().catch(() => {})
+  if (away) await worker.close(true)
   await disconnect(redis)
 }
