@@ -80,7 +80,7 @@ function withoutResult({ run, jobs }: ReportInput): string {
 
 function testSentence({ first, second, pairs, n, p, tests }: Tested): string {
   const corrected = tests > 1 ? ` after Holm’s correction for ${tests} comparisons` : ''
-  return `Exact McNemar on ${plural(n, 'paired trial')}: ${first} alone solved ${pairs.onlyFirst}, ${second} alone ${pairs.onlySecond}; ${pEquals(p)}${corrected}.`
+  return `Exact McNemar on ${plural(n, 'paired trial')}: ${first} alone solved ${pairs.onlyFirst}, ${second} alone ${pairs.onlySecond}; ${pEquals(p).replaceAll(' ', '\u00a0')}${corrected}.`
 }
 
 /** A baseline called `no-depth-expert` names what the comparison is about: the depth expert. */
@@ -173,7 +173,9 @@ function sanity({ rows }: Table): string[] {
 
 function scope({ columns, rows }: Table): string[] {
   const counts = rows.some(({ values }) => values.some((value) => value.kind === 'count'))
-  return counts ? [`${plural(columns.length, 'task')}, chosen, not sampled: nothing follows for others.`] : []
+  return counts
+    ? [`${plural(columns.length, 'task').replace(' ', '\u00a0')}, chosen, not sampled: nothing follows for others.`]
+    : []
 }
 
 /** A value of the table in words, for those who can't see its place: `39/40, 97.5 % [87.1, 99.6]`. */

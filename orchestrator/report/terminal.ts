@@ -1,7 +1,17 @@
 import { createColors } from 'picocolors'
 import stringWidth from 'string-width'
 import { comparisonSentence, comparisons } from './compare.ts'
-import { clock, hundredths, measured, NONE, NONE_YET, ratio, roughInterval, shortDuration } from './figures.ts'
+import {
+  clock,
+  hundredths,
+  interval,
+  measured,
+  NONE,
+  NONE_YET,
+  ratio,
+  roughInterval,
+  shortDuration,
+} from './figures.ts'
 import type { Goodput, ReportInput, RunState } from './input.ts'
 import { buildTable, type Row, type Table } from './table.ts'
 import type { Value } from './values.ts'
@@ -16,20 +26,24 @@ export function reportLines(input: ReportInput, { colour, width }: TerminalOptio
   const notes = table.rows.flatMap((row) => row.notes.map((note) => `${row.name}: ${note}`))
   const under = [...sentences, ...notes.flatMap((note) => wrap(plain(note), width - 4, '  '))]
   return [
-    headLine(input, colour),
+    ...headLines(input, colour, width),
     ...(body.length > 0 ? ['', ...[...body, ...under].map((line) => `  ${line}`.trimEnd())] : []),
   ]
 }
 
 const marks: Record<RunState, string> = { running: '◐', succeeded: '✔', failed: '✘', cancelled: '■' }
 
-/** `✔ quickstart · r-7k2p · 9m 41s · goodput 93% (training 7:12, saving 0:04, …)` */
-export function headLine({ run, goodput, madeAt }: ReportInput, colour: boolean): string {
+/** `✔ quickstart · r-7k2p · 9m 41s · goodput 93% (training 7:12, saving 0:04, …)`, the last part below where it is too long. */
+export function headLines({ run, goodput, madeAt }: ReportInput, colour: boolean, width: number): string[] {
   const c = createColors(colour)
   const paint = { running: c.blue, succeeded: c.green, failed: c.red, cancelled: c.dim }[run.state]
   const state = run.state === 'succeeded' ? [] : [run.state]
   const took = shortDuration(((run.endedAt ?? madeAt) - run.createdAt) / 1000)
-  return `${paint(marks[run.state])} ${[c.bold(plain(run.pipeline)), plain(run.id), ...state, took, ...goodputWords(goodput)].join(' · ')}`
+  const words = [plain(run.id), ...state, took]
+  const head = (rest: string[]) =>
+    `${paint(marks[run.state])} ${[c.bold(plain(run.pipeline)), ...words, ...rest].join(' · ')}`
+  const last = goodputWords(goodput)
+  return stringWidth(head(last)) <= width ? [head(last)] : [head([]), ...last.map((line) => `  ${line}`)]
 }
 
 function goodputWords(goodput: Goodput | null): string[] {
@@ -41,11 +55,11 @@ function goodputWords(goodput: Goodput | null): string[] {
   return [`goodput ${Math.round(goodput.share * 100)}% (${parts.join(', ')})`]
 }
 
-/** The widest form that fits: with intervals, then with those of the mean alone, then with counts alone. */
+/** The widest form that fits: all intervals, then only those of the means, then counts alone. */
 export function tableLines(table: Table, width: number, colour: boolean): string[] {
   if (table.rows.length === 0) return []
-  const forms = (['intervals', 'mean interval', 'counts'] as const).map((detail) => columnsOf(table, detail))
-  const fitting = forms.find((columns) => widthOf(columns) <= width) ?? (forms.at(-1) as string[][])
+  const written = forms.map((form) => columnsOf(table, form))
+  const fitting = written.find((columns) => widthOf(columns) <= width) ?? (written.at(-1) as string[][])
   const c = createColors(colour)
   return align(fitting).map((line, index) => {
     const row = table.rows[index - 1]
@@ -53,41 +67,37 @@ export function tableLines(table: Table, width: number, colour: boolean): string
   })
 }
 
-type Detail = 'intervals' | 'mean interval' | 'counts'
-
-/** Columns of words, heading first. */
-function columnsOf({ axis, columns, metrics, rows }: Table, detail: Detail): string[][] {
-  const each = columns.map((column, index) => [
-    shortTask(column, columns),
-    ...padCounts(
-      rows.map((row) => row.values[index] as Value),
-      detail === 'intervals' ? rough : bare,
-    ),
-  ])
-  const mean = [
-    'mean',
-    ...padCounts(
-      rows.map((row) => row.mean),
-      detail === 'counts' ? bare : precise,
-    ),
-  ]
-  const extra = metrics.map(({ label, bestConstant }, index) => [
-    bestConstant === null ? plain(label) : `${plain(label)} (best constant ${measured(bestConstant)})`,
-    ...rows.map((row) => words(row.metrics[index] as Value)),
-  ])
-  return [[plain(axis), ...rows.map(rowName)], ...each, ...(columns.length > 0 ? [mean] : []), ...extra]
-}
-
-const rowName = ({ name, state }: Row) => plain(name) + (state === 'succeeded' ? '' : ` (${state})`)
-
 type Parts = (value: Value & { kind: 'count' }) => string[]
 const bare: Parts = ({ k, n }) => [ratio(k, n)]
 const rough: Parts = ({ k, n, interval }) => [ratio(k, n), roughInterval(interval)]
-const precise: Parts = ({ k, n, interval }) => [ratio(k, n), `${hundredths(k / n)}%`, preciseInterval(interval)]
+const precise: Parts = ({ k, n, interval: own }) => [ratio(k, n), `${hundredths(k / n)}%`, interval(own)]
 
-const preciseInterval = ({ lower, upper }: { lower: number; upper: number }) =>
-  `[${[lower, upper].map(figure).join(', ')}]`
-const figure = (share: number) => (share === 0 || share === 1 ? String(share * 100) : (share * 100).toFixed(1))
+type Form = { task: Parts; mean: Parts; constants: boolean }
+const forms: Form[] = [
+  { task: rough, mean: precise, constants: true },
+  { task: rough, mean: precise, constants: false },
+  { task: bare, mean: precise, constants: false },
+  { task: bare, mean: bare, constants: false },
+]
+
+/** Columns of words, heading first. */
+function columnsOf({ axis, columns, metrics, rows }: Table, form: Form): string[][] {
+  const each = columns.map((column, index) => {
+    const values = rows.map((row) => row.values[index] as Value)
+    return [shortTask(column, columns), ...padCounts(values, form.task)]
+  })
+  const means = rows.map((row) => row.mean)
+  const mean = columns.length > 0 ? [['mean', ...padCounts(means, form.mean)]] : []
+  const extra = metrics.map(({ label, bestConstant }, index) => [
+    bestConstant === null || !form.constants
+      ? plain(label)
+      : `${plain(label)} (best constant ${measured(bestConstant)})`,
+    ...rows.map((row) => words(row.metrics[index] as Value)),
+  ])
+  return [[plain(axis), ...rows.map(rowName)], ...each, ...mean, ...extra]
+}
+
+const rowName = ({ name, state }: Row) => plain(name) + (state === 'succeeded' ? '' : ` (${state})`)
 
 /** Counts in a column line up part by part: `20/20 [84, 100]` over ` 0/20 [0, 16]`. */
 function padCounts(values: Value[], parts: Parts): string[] {
