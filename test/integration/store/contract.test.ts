@@ -214,34 +214,22 @@ describeEachStore(({ open, reopen, scratch }) => {
     expect(await keys(store.list(''))).toEqual([key])
   })
 
-  test.each([
-    '',
-    '/',
-    '/a',
-    'a/',
-    'a//b',
-    '..',
-    'a/../b',
-    './a',
-    'a/.',
-    'a\nb',
-    'a\0b',
-    'a#1',
-    '.tmp/a',
-    'a'.repeat(300),
-  ])('refuses the key %.20j for everything', async (key) => {
-    const store = await open()
-    const refused = { code: 'KEY_INVALID' }
-    const calls = [
-      () => store.create(key, ''),
-      () => store.put(key, ''),
-      async () => store.putFile(key, await file('')),
-      () => store.get(key),
-      () => store.getFile(key, scratch(), null),
-      () => store.head(key),
-      () => store.digest(key),
-      () => store.delete(key),
-    ]
-    for (const call of calls) await expect(call()).rejects.toMatchObject(refused)
-  })
+  test.each(['', '/', '/a', 'a/', 'a//b', '..', 'a/../b', './a', 'a/.', 'a\nb', 'a\0b', 'a#1', '.tmp/a', longName])(
+    'refuses the key %.20j for everything',
+    async (key) => {
+      const store = await open()
+      const refused = { code: 'KEY_INVALID' }
+      const calls = [
+        () => store.create(key, ''),
+        () => store.put(key, ''),
+        async () => store.putFile(key, await file('')),
+        () => store.get(key),
+        () => store.getFile(key, scratch(), null),
+        () => store.head(key),
+        () => store.digest(key),
+        () => store.delete(key),
+      ]
+      for (const call of calls) await expect(call()).rejects.toMatchObject(refused)
+    },
+  )
 })
