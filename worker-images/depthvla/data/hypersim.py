@@ -29,6 +29,7 @@ from depthvla.data.frames import RgbdFrame, Split
 USUAL_FOV = np.pi / 3
 SPLITS = "metadata_images_split_scene_v1.csv"
 CAMERAS = "metadata_camera_parameters.csv"
+_FRAME = ("scene_name", "camera_name", "frame_id")
 # HyperSim's partitions; `test` is nobody's here.
 _PARTITIONS: dict[str, Split] = {"train": "train", "val": "heldout"}
 
@@ -63,7 +64,7 @@ def read_hypersim(root: Path) -> Iterator[RgbdFrame]:
         WorkerError: DATA_BROKEN, naming the file and what is wrong with it.
     """
     fields_of_view = _read_fields_of_view(root / CAMERAS)
-    for row in _read_csv(root / SPLITS, ("scene_name", "camera_name", "frame_id", "split_partition_name")):
+    for row in _read_csv(root / SPLITS, (*_FRAME, "split_partition_name")):
         split = _PARTITIONS.get(row["split_partition_name"])
         # Frames outside the public release are listed without a partition.
         if split is None:
@@ -75,7 +76,7 @@ def read_hypersim(root: Path) -> Iterator[RgbdFrame]:
         if bgr is None:
             raise broken(picture, "no picture that can be read")
         distance = _read_distance(images / f"scene_{row['camera_name']}_geometry_hdf5/{stem}.depth_meters.hdf5")
-        height, width = distance.shape
+        width = distance.shape[1]
         focal = width / 2 / np.tan(fields_of_view.get(row["scene_name"], USUAL_FOV) / 2)
         scale = bgr.shape[1] / width
         yield RgbdFrame(
@@ -99,7 +100,7 @@ def write_hypersim_metadata(root: Path, scenes: Sequence[tuple[str, Split, int]]
     partition = {split: name for name, split in _PARTITIONS.items()}
     with (root / SPLITS).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("scene_name", "camera_name", "frame_id", "included_in_public_release", "exclude_reason", "split_partition_name"))  # fmt: skip
+        rows.writerow((*_FRAME, "included_in_public_release", "exclude_reason", "split_partition_name"))
         for scene, split, count in scenes:
             rows.writerows((scene, "cam_00", frame, "True", "", partition[split]) for frame in range(count))
     with (root / CAMERAS).open("w", newline="", encoding="utf-8") as file:

@@ -14,6 +14,17 @@ from numpy.typing import NDArray
 from depthvla.data.broken import broken
 from depthvla.data.video import read_video
 
+_INDICES = ("episode_index", "frame_index", "index", "task_index")
+
+
+@dataclass(frozen=True)
+class _Info:
+    """The part of ``meta/info.json`` that is read here."""
+
+    fps: int
+    cameras: list[str]
+    video_path: str
+
 
 @dataclass(frozen=True)
 class LeRobotData:
@@ -48,18 +59,16 @@ def read_lerobot(folder: Path, camera: str | None = None) -> LeRobotData:
     Raises:
         WorkerError: DATA_BROKEN, naming the file and the field.
     """
-    info_path = folder / "meta/info.json"
-    info = _read_info(info_path)
-    key = _choose_camera(info_path, info, camera)
-    frames = _concat(folder, "data", ("observation.state", "action", "episode_index", "frame_index", "index", "task_index"))  # fmt: skip
-    frames = frames.sort_by("index")
+    info = _read_info(folder / "meta/info.json")
+    key = _choose_camera(folder, info.cameras, camera)
+    frames = _concat(folder, "data", ("observation.state", "action", *_INDICES)).sort_by("index")
     episodes = _concat(folder, "meta/episodes", ("episode_index", "length", *_places(key))).sort_by("episode_index")
     images = _read_images(folder, info, key, episodes)
     if len(images) != len(frames):
         raise broken(folder, f"{key} has {len(images)} pictures, but data/ has {len(frames)} rows")
 
     def whole(name: str) -> NDArray[np.int32]:
-        return frames[name].to_numpy().astype(np.int32)
+        return np.asarray(frames[name].to_numpy(), np.int32)
 
     return LeRobotData(
         images=images,
@@ -69,11 +78,11 @@ def read_lerobot(folder: Path, camera: str | None = None) -> LeRobotData:
         frame=whole("frame_index"),
         task=whole("task_index"),
         instructions=_read_tasks(folder / "meta/tasks.parquet"),
-        fps=info["fps"],
+        fps=info.fps,
     )
 
 
-def _read_info(path: Path) -> dict[str, object]:
+def _read_info(path: Path) -> _Info:
     if not path.is_file():
         raise broken(path, "no such file", "a LeRobotDataset v3.0 folder has meta/info.json in it")
     try:
@@ -86,16 +95,16 @@ def _read_info(path: Path) -> dict[str, object]:
     for name, kind in (("fps", int), ("features", dict), ("video_path", str)):
         if not isinstance(info.get(name), kind):
             raise broken(path, f"{name} is {info.get(name)!r}, expected {kind.__name__}")
-    return info
-
-
-def _choose_camera(path: Path, info: dict[str, object], camera: str | None) -> str:
     cameras = [name for name, feature in info["features"].items() if feature.get("dtype") == "video"]
-    if camera is None and len(cameras) == 1:
-        return cameras[0]
-    if camera not in cameras:
-        raise broken(path, f"features has the cameras {cameras}, " + (f"not {camera!r}" if camera else "name one"))
-    return camera
+    return _Info(info["fps"], cameras, info["video_path"])
+
+
+def _choose_camera(folder: Path, cameras: list[str], camera: str | None) -> str:
+    chosen = cameras[0] if camera is None and len(cameras) == 1 else camera
+    if chosen is None or chosen not in cameras:
+        wanted = f"not {camera!r}" if camera else "expected exactly one"
+        raise broken(folder / "meta/info.json", f"features has the cameras {cameras}, {wanted}")
+    return chosen
 
 
 def _places(key: str) -> tuple[str, ...]:
@@ -123,7 +132,7 @@ def _concat(folder: Path, under: str, columns: tuple[str, ...]) -> pa.Table:
 def _matrix(folder: Path, table: pa.Table, name: str) -> NDArray[np.float32]:
     """A column of lists as float32 ``[N, D]``."""
     rows = table[name].combine_chunks()
-    flat = rows.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    flat = np.asarray(rows.flatten().to_numpy(zero_copy_only=False), np.float32)
     if len(rows) == 0 or len(flat) % len(rows):
         raise broken(folder / "data", f"column {name!r} has rows of different lengths, or none")
     if not np.isfinite(flat).all():
@@ -131,14 +140,14 @@ def _matrix(folder: Path, table: pa.Table, name: str) -> NDArray[np.float32]:
     return flat.reshape(len(rows), -1)
 
 
-def _read_images(folder: Path, info: dict[str, object], key: str, episodes: pa.Table) -> NDArray[np.uint8]:
+def _read_images(folder: Path, info: _Info, key: str, episodes: pa.Table) -> NDArray[np.uint8]:
     """Every episode's pictures, one after the other: each from its place in its file."""
     videos: dict[Path, NDArray[np.uint8]] = {}
     parts = []
     chunk, file, start = (episodes[name].to_pylist() for name in _places(key))
     for episode, length in enumerate(episodes["length"].to_pylist()):
         where = {"video_key": key, "chunk_index": chunk[episode], "file_index": file[episode]}
-        path = folder / str(info["video_path"]).format(**where)
+        path = folder / info.video_path.format(**where)
         if path not in videos:
             if not path.is_file():
                 raise broken(path, f"no such file, but episode {episode} is said to be in it")
@@ -146,7 +155,7 @@ def _read_images(folder: Path, info: dict[str, object], key: str, episodes: pa.T
                 videos[path] = read_video(path)
             except ValueError as error:
                 raise broken(path, str(error).removeprefix(f"{path}: ")) from error
-        first = round(start[episode] * info["fps"])
+        first = round(start[episode] * info.fps)
         part = videos[path][first : first + length]
         if len(part) != length:
             raise broken(path, f"{len(videos[path])} pictures, but episode {episode} needs {first} to {first + length}")

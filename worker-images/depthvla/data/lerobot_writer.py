@@ -90,7 +90,7 @@ class LeRobotWriter:
             self._tasks.append(episode.instruction)
         index, start = len(self._episodes), self._total
         frame = np.arange(length)
-        columns = {
+        columns: dict[str, NDArray[np.generic]] = {
             "observation.state": episode.state,
             "action": episode.action,
             "timestamp": (frame / self.fps).astype(np.float32),
@@ -132,7 +132,9 @@ class LeRobotWriter:
         if self._video is None:
             raise ValueError("a dataset without episodes")
         self._video.close()
-        columns = {name: np.concatenate([part[name] for part in self._frames]) for name in self._frames[0]}
+        columns: dict[str, NDArray[np.generic]] = {
+            name: np.concatenate([part[name] for part in self._frames]) for name in self._frames[0]
+        }
         _write(self.folder / DATA_PATH.format(**_FIRST), pa.table({k: _column(v) for k, v in columns.items()}))
         _write(self.folder / EPISODES_PATH.format(**_FIRST), pa.Table.from_pylist(self._episodes))
         _write(self.folder / "meta/tasks.parquet", _tasks_table(self._tasks))

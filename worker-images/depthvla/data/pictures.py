@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+P = TypeVar("P", np.uint8, np.uint16, np.float32)
 
 
 def fit_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -17,7 +21,7 @@ def fit_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(square, (size, size), interpolation=how), np.uint8)
 
 
-def fit_depth(depth: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def fit_depth(depth: NDArray[P], size: int) -> NDArray[P]:
     """The middle square of depth ``[H, W]`` at ``[size, size]``, the nearest pixel each.
 
     Never interpolated: between an object and what lies behind it there is nothing to measure.
@@ -41,7 +45,7 @@ def fit_intrinsics(intrinsics: NDArray[np.float32], height: int, width: int, siz
     return out.astype(np.float32)
 
 
-def _middle(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+def _middle(picture: NDArray[P]) -> NDArray[P]:
     height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

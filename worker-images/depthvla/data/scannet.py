@@ -104,7 +104,7 @@ def _read_scene(scene: Path, split: Split) -> Iterator[RgbdFrame]:
             raise broken(depth_path, f"{found}, expected uint16 [H, W] in millimetres")
         read_pose(scene / f"pose/{path.stem}.txt")
         rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-        yield RgbdFrame(rgb, raw.astype(np.float32) / 1000, intrinsics, split, str(path))
+        yield RgbdFrame(rgb, np.asarray(raw, np.float32) / np.float32(1000), intrinsics, split, str(path))
 
 
 def _read_matrix(path: Path) -> NDArray[np.float32]:

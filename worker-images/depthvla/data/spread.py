@@ -42,7 +42,8 @@ def spread(work: Callable[[Item], Result], items: Sequence[Item], processes: int
             for future in sorted(done, key=pending.__getitem__):
                 yield pending.pop(future), future.result()
     except BrokenProcessPool as error:
-        raise WorkerError("PROCESS_DIED", "a process of this stage was killed, perhaps for want of memory", exit_code=1) from error  # fmt: skip
+        message = "a process of this stage was killed from outside, perhaps for want of memory"
+        raise WorkerError("PROCESS_DIED", message, exit_code=1) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         # Leaving early (SIGTERM, an error) doesn't wait for pieces that nobody wants any more.

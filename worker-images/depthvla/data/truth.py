@@ -58,4 +58,4 @@ def load_truth(path: Path, size: int) -> NDArray[np.float32]:
             depth = file["depth"][:]
     except OSError as error:
         raise broken(name, f"not an HDF5 file that can be read ({error})") from error
-    return np.stack([fit_depth(frame, size) for frame in depth]).astype(np.float32) / 1000
+    return np.stack([fit_depth(frame, size) for frame in depth]) * np.float32(0.001)

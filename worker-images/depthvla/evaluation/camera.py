@@ -5,15 +5,12 @@ from __future__ import annotations
 import atexit
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
+from mujoco.gl_context import GLContext
 from numpy.typing import NDArray
 
-from depthvla.evaluation.gl import choose_gl
-
-choose_gl()
-
-import mujoco  # noqa: E402
-from mujoco.gl_context import GLContext  # noqa: E402
+from depthvla.evaluation.gl import require_gl
 
 _HALF_TURN = np.diag([-1.0, -1.0, 1.0])
 
@@ -55,6 +52,7 @@ class Renderer:
     """
 
     def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
+        require_gl()
         self._size = (height, width)
         self._gl: GLContext | None = GLContext(width, height)
         self._gl.make_current()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,7 @@ from PIL import Image
 MAX_CLIP_BYTES = 300_000
 
 
-def write_clip(path: Path, pictures: Sequence[NDArray[np.uint8]], *, fps: float, width: int = 192) -> None:
+def write_clip(path: Path, pictures: Iterable[NDArray[np.uint8]], *, fps: float, width: int = 192) -> None:
     """An endless animated WebP of pictures ``[H, W, 3]``, ``width`` pixels wide, at most `MAX_CLIP_BYTES`.
 
     Too large a clip loses every other picture until it fits.

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
+import metaworld
 import numpy as np
+from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
 from depthvla.evaluation.camera import Picture, Renderer, prepare_model
 from depthvla.evaluation.instructions import instruction_of
-
-import metaworld  # isort: skip  (after camera: it imports mujoco, which must know by then how to draw)
-from metaworld.policies import ENV_POLICY_MAP  # isort: skip
+from depthvla.runtime.failure import CONFIG, WorkerError
 
 # Degrees. The camera's own 60 shows objects only a few pixels wide at 96 x 96.
 FOVY = 30.0
@@ -30,12 +32,23 @@ _VARIATIONS = 50
 @lru_cache(maxsize=8)
 def _variations(task: str, family: int) -> Any:
     """Meta-World's 50 placements of a task's object and goal, drawn from the seed ``family``."""
-    return metaworld.MT1(task, seed=family)
+    return cast(Any, metaworld.MT1)(task, seed=family)
 
 
-def known_tasks() -> list[str]:
-    """Names of all tasks that have a scripted expert."""
-    return sorted(ENV_POLICY_MAP)
+def check_tasks(tasks: Sequence[str]) -> None:
+    """Refuse a list of tasks before anything is simulated.
+
+    Raises:
+        WorkerError: TASK_UNKNOWN, when Meta-World doesn't have one of them, or there is none.
+    """
+    unknown = [task for task in tasks if task not in ENV_POLICY_MAP]
+    if unknown or not tasks:
+        raise WorkerError(
+            "TASK_UNKNOWN",
+            f"tasks: Meta-World has no task {unknown[0]!r}" if unknown else "tasks: at least one is needed",
+            hint=f"known: {', '.join(sorted(ENV_POLICY_MAP))}",
+            exit_code=CONFIG,
+        )
 
 
 class MetaWorld:
@@ -56,13 +69,12 @@ class MetaWorld:
         """Load a task.
 
         Raises:
-            ValueError: when Meta-World has no task of this name.
+            WorkerError: TASK_UNKNOWN.
         """
-        if task not in ENV_POLICY_MAP:
-            raise ValueError(f"Meta-World has no task {task!r}; it has {', '.join(known_tasks())}")
+        check_tasks([task])
         self.task = task
         self.instruction = instruction_of(task)
-        self._env: Any = _variations(task, 0).train_classes[task]()
+        self._env: Any = ALL_V3_ENVIRONMENTS[task]()
         prepare_model(self._env.model, FOVY)
         self._expert: Any = None
         self._seen: NDArray[np.float64] = np.zeros(39)
@@ -75,7 +87,7 @@ class MetaWorld:
         self._env.set_task(_variations(self.task, family).train_tasks[variation])
         self._seen, _ = self._env.reset(seed=placement)
         # Experts remember nothing at this version, but nothing promises that they won't.
-        self._expert = ENV_POLICY_MAP[self.task]()
+        self._expert = cast(Any, ENV_POLICY_MAP[self.task])()
         self.steps = 0
         self.success = False
 
@@ -114,7 +126,7 @@ class MetaWorld:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "Constant(s) may be too high": they are clipped, here and by the task
             action = self._expert.get_action(self._seen)
-        return np.clip(action, -1, 1).astype(np.float32)
+        return np.asarray(np.clip(action, -1, 1), np.float32)
 
     def renderer(self, width: int, height: int) -> Renderer:
         """A renderer for this task, usable for other instances of the same task."""

@@ -12,7 +12,7 @@ from depthvla.runtime.job import Job
 from depthvla.runtime.stage import Port, stage
 
 if TYPE_CHECKING:
-    from depthvla.evaluation.demonstrate import DemoRequest, Demonstration
+    from depthvla.evaluation.demonstrate import Demonstration, DemoRequest
 
 # Attempts at an episode, on average, before an expert is said to be unable to do its task under this noise.
 _PATIENCE = 3
@@ -41,16 +41,9 @@ def run(job: Job, config: Config) -> None:
     from depthvla.data.lerobot_writer import Episode, LeRobotWriter
     from depthvla.data.truth import write_truth
     from depthvla.evaluation.instructions import instruction_of
-    from depthvla.evaluation.metaworld import ACTION_NAMES, CAMERA, DECISIONS_PER_SECOND, STATE_NAMES, known_tasks
+    from depthvla.evaluation.metaworld import ACTION_NAMES, CAMERA, DECISIONS_PER_SECOND, STATE_NAMES, check_tasks
 
-    unknown = [task for task in config.tasks if task not in known_tasks()]
-    if unknown or not config.tasks:
-        raise WorkerError(
-            "TASK_UNKNOWN",
-            f"tasks: Meta-World has no task {unknown[0]!r}" if unknown else "tasks: at least one is needed",
-            hint=f"known: {', '.join(known_tasks())}",
-            exit_code=CONFIG,
-        )
+    check_tasks(config.tasks)
     writer = LeRobotWriter(job.output("demos"), DECISIONS_PER_SECOND, CAMERA, "sawyer", STATE_NAMES, ACTION_NAMES)
     kept: list[tuple[DemoRequest, Demonstration]] = []
     collection = _Collection(job, config)
@@ -114,7 +107,12 @@ class _Collection:
 
         first = self._tried.get(task, 0)
         if first >= _PATIENCE * self.config.episodes_per_task and count:
-            raise WorkerError("EXPERT_FAILS", f"the expert of {task} failed in {first} attempts", hint="less `noise`, or more `max_steps`", exit_code=CONFIG)  # fmt: skip
+            raise WorkerError(
+                "EXPERT_FAILS",
+                f"the expert of {task} solved too few of {first} attempts",
+                hint="less `noise`, or more `max_steps`",
+                exit_code=CONFIG,
+            )
         self._tried[task] = first + count
         c = self.config
         return [DemoRequest(task, DEMOS + first + i, c.size, c.noise, c.max_steps) for i in range(count)]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depthvla.runtime.config import setting
-from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.job import Job
 from depthvla.runtime.stage import Port, stage
 
@@ -24,7 +23,10 @@ _HELD_OUT_EVERY = 10
 @dataclass(frozen=True)
 class Config:
     tasks: list[str] = setting(
-        ["button-press-topdown-v3", "drawer-open-v3", "door-open-v3", "window-open-v3", "faucet-open-v3", "pick-place-v3"],
+        [
+            "button-press-topdown-v3", "drawer-open-v3", "door-open-v3",
+            "window-open-v3", "faucet-open-v3", "pick-place-v3",
+        ],
         "tasks of Meta-World whose tables are photographed, in turn",
     )  # fmt: skip
     frames: int = setting(1650, "pictures in all", minimum=20)
@@ -39,21 +41,16 @@ def run(job: Job, config: Config) -> None:
     from depthvla.data.hypersim import write_hypersim_metadata
     from depthvla.data.scannet import write_scannet_lists
     from depthvla.data.spread import spread
-    from depthvla.evaluation.metaworld import known_tasks
-    from depthvla.evaluation.scenery import photograph
+    from depthvla.evaluation.metaworld import check_tasks
 
-    unknown = [task for task in config.tasks if task not in known_tasks()]
-    if unknown or not config.tasks:
-        problem = f"Meta-World has no task {unknown[0]!r}" if unknown else "at least one is needed"
-        raise WorkerError("TASK_UNKNOWN", f"tasks: {problem}", hint=f"known: {', '.join(known_tasks())}", exit_code=CONFIG)  # fmt: skip
+    check_tasks(config.tasks)
     root = job.output("scenes")
     scenes = _scenes(config)
     taken, shown = 0, []
-    for index, pictures in spread(photograph, [scene.request for scene in scenes], job.cores):
-        scenes[index].write(root, pictures)
-        taken += len(pictures)
-        if index < 6:
-            shown.append((index, pictures[0]))
+    groups = _groups(scenes, job.cores)
+    for index, picture in spread(_take, [(root, group) for group in groups], job.cores):
+        shown.append((index, picture))
+        taken += sum(scene.request.frames for scene in groups[index])
         job.events.progress(taken, config.frames, "frames")
     scannet = [scene for scene in scenes if scene.layout == "scannet"]
     hypersim = [scene for scene in scenes if scene.layout == "hypersim"]
@@ -63,7 +60,7 @@ def run(job: Job, config: Config) -> None:
     write_scannet_lists(root / "scannet", splits)
     fov = _horizontal_fov(config)
     write_hypersim_metadata(root / "hypersim", [(s.name, s.split, s.request.frames) for s in hypersim], fov)
-    _show(job, [picture for _, picture in sorted(shown, key=lambda pair: pair[0])])
+    _show(job, [picture for _, picture in sorted(shown, key=lambda pair: pair[0])][:6])
     held_out = sum(scene.request.frames for scene in scenes if scene.split == "heldout")
     summary = f"{taken:,} frames of {len(scenes)} scenes, {held_out} held out"
     job.events.artifact("scenes", summary)
@@ -107,6 +104,28 @@ def _scenes(config: Config) -> list[_Scene]:
         split: Split = "heldout" if pair % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1 else "train"
         out.append(_Scene(request, layout, name, split))
     return out
+
+
+def _groups(scenes: Sequence[_Scene], cores: int) -> list[list[_Scene]]:
+    """Scenes of one task together, in as many groups as keep every core busy: loading a task takes a second."""
+    tasks = sorted({scene.request.task for scene in scenes})
+    parts = -(-cores // len(tasks))
+    of_task = [[scene for scene in scenes if scene.request.task == task] for task in tasks]
+    return [group for group in (same[part::parts] for same in of_task for part in range(parts)) if group]
+
+
+def _take(work: tuple[Path, list[_Scene]]) -> Picture:
+    """Photographs a group of scenes and writes them; gives one picture to show."""
+    from depthvla.evaluation.scenery import photograph
+
+    root, scenes = work
+    shown = None
+    for scene in scenes:
+        pictures = photograph(scene.request)
+        scene.write(root, pictures)
+        shown = shown or pictures[0]
+    assert shown is not None
+    return shown
 
 
 def _horizontal_fov(config: Config) -> float:

@@ -1,0 +1,80 @@
+"""Who acts in a trial: a policy that looks through the camera, or the expert that reads the simulator's state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthvla.evaluation.camera import Renderer
+from depthvla.evaluation.metaworld import MetaWorld
+from depthvla.evaluation.trials import PolicyName, noise_seed
+
+
+class Actor(Protocol):
+    """Chooses the next decisions of a batch of worlds."""
+
+    digest: str
+
+    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int], active: Sequence[bool]) -> NDArray[np.float32]:
+        """Actions ``[B, T, 4]`` for worlds of one task; the caller carries out the first of the T, or more.
+
+        What is said for worlds that are not active any more has no meaning, and costs no drawing.
+        """
+        ...
+
+
+class Expert:
+    """Meta-World's scripted expert, one decision at a time."""
+
+    digest = ""
+
+    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int], active: Sequence[bool]) -> NDArray[np.float32]:
+        return np.stack([world.expert_action() for world in worlds])[:, None]
+
+
+class Looking:
+    """A learned policy; draws what it looks at, and nothing else."""
+
+    def __init__(self, name: PolicyName, folder: Path) -> None:
+        from depthvla.model.policy import Policy
+
+        self._policy = Policy.load(folder) if name == "trained" else Policy.untrained(folder)
+        self.digest = self._policy.digest
+
+    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int], active: Sequence[bool]) -> NDArray[np.float32]:
+        size = self._policy.image_size
+        renderer = _renderer(worlds[0].task, size)
+        nothing = np.zeros((size, size, 3), np.uint8)
+        return self._policy.act(
+            np.stack([w.look(renderer).rgb if a else nothing for w, a in zip(worlds, active, strict=True)]),
+            np.stack([world.state for world in worlds]),
+            [world.instruction for world in worlds],
+            np.array([noise_seed(w.task, t, w.steps) for w, t in zip(worlds, trials, strict=True)], np.int64),
+        )
+
+
+@lru_cache(maxsize=4)
+def load_actor(name: PolicyName, folder: Path) -> Actor:
+    """The actor of this name, loaded once a process, on one thread: the processes share the cores."""
+    if name == "expert":
+        return Expert()
+    import torch
+
+    torch.set_num_threads(1)
+    return Looking(name, folder)
+
+
+@lru_cache(maxsize=16)
+def worlds_of(task: str, count: int) -> tuple[MetaWorld, ...]:
+    """As many worlds of a task as run side by side, made once a process."""
+    return tuple(MetaWorld(task) for _ in range(count))
+
+
+@lru_cache(maxsize=16)
+def _renderer(task: str, size: int) -> Renderer:
+    return worlds_of(task, 1)[0].renderer(size, size)

@@ -1,0 +1,98 @@
+"""Stage: closed-loop trials of a policy in the simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from depthvla.runtime.config import setting
+from depthvla.runtime.job import Job
+from depthvla.runtime.stage import Port, stage
+
+if TYPE_CHECKING:
+    from depthvla.evaluation.rollout import Block
+    from depthvla.evaluation.trials import TrialRecord
+
+PolicyName = Literal["trained", "untrained", "expert"]
+
+
+@dataclass(frozen=True)
+class Config:
+    tasks: list[str] = setting(["button-press-topdown-v3", "drawer-open-v3"], "tasks of Meta-World to try")
+    trials_per_task: int = setting(20, "trials of each task, from a list that never changes", minimum=1, maximum=5000)
+    policies: list[PolicyName] = setting(
+        ["trained", "untrained", "expert"],
+        "who acts: the policy, the same network with random weights, the scripted expert",
+    )
+    max_steps: int = setting(200, "simulator steps (80 a second) before a trial fails", minimum=2, maximum=500)
+    decisions: int = setting(4, "decisions (40 a second) carried out before the policy looks again", minimum=1)
+    batch_size: int = setting(10, "trials side by side in one inference", minimum=1, maximum=256)
+    clips_per_task: int = setting(2, "trials of the trained policy to show, of each task", minimum=0, maximum=20)
+
+
+@stage(
+    Config,
+    inputs={"policy": Port("policy", "the policy to try")},
+    outputs={"trials": Port("trials", "a row a trial, of every policy and task")},
+)
+def run(job: Job, config: Config) -> None:
+    """Tries the policy, its untrained self and the expert from fixed starts in the simulator."""
+    from depthvla.data.spread import spread
+    from depthvla.evaluation.metaworld import check_tasks
+    from depthvla.evaluation.rollout import run_block
+    from depthvla.evaluation.trials import write_trials
+
+    check_tasks(config.tasks)
+    blocks = _blocks(job, config)
+    total = sum(len(block.trials) for block in blocks)
+    records: list[TrialRecord] = []
+    for index, result in spread(run_block, blocks, job.cores):
+        records.extend(result.records)
+        job.events.progress(len(records), total, "trials")
+        for trial, path in sorted(result.clips.items()):
+            block = blocks[index]
+            outcome = next(r.reason for r in result.records if r.trial == trial)
+            caption = f"{block.policy} on {block.task}, trial {trial}: {outcome}"
+            job.events.sample(f"trials/{block.policy}/{block.task}/{trial}", f"samples/{path.name}", caption)
+    write_trials(job.output("trials"), records)
+    job.events.artifact("trials", f"{len(records)} trials")
+    metrics, summary = _results(config, records)
+    job.events.done(metrics, summary)
+
+
+def _blocks(job: Job, config: Config) -> list[Block]:
+    """All trials, cut up the same way for any number of cores; those that take longest first."""
+    from depthvla.evaluation.rollout import Block
+
+    numbers = range(config.trials_per_task)
+    return [
+        Block(
+            policy=policy,
+            folder=job.input("policy"),
+            task=task,
+            trials=tuple(numbers[first : first + config.batch_size]),
+            batch=config.batch_size,
+            decisions=config.decisions,
+            max_steps=config.max_steps,
+            show=tuple(range(config.clips_per_task)) if policy == "trained" else (),
+            clips=job.sample_path(""),
+        )
+        for policy in config.policies
+        for task in config.tasks
+        for first in range(0, config.trials_per_task, config.batch_size)
+    ]
+
+
+def _results(config: Config, records: list[TrialRecord]) -> tuple[dict[str, dict[str, int]], str]:
+    """What goes into tables: successes out of trials, never a rate."""
+    from depthvla.evaluation.trials import count_successes
+
+    metrics: dict[str, dict[str, int]] = {}
+    for policy in config.policies:
+        if policy == "trained":
+            metrics |= {f"success.{task}": count_successes(records, policy, task) for task in config.tasks}
+        name = "mean" if policy == "trained" else policy
+        metrics[f"success.{name}"] = count_successes(records, policy)
+    said = [f"{policy} {m['k']} of {m['n']}" for policy in config.policies
+            for m in [metrics[f"success.{'mean' if policy == 'trained' else policy}"]]]  # fmt: skip
+    return metrics, ", ".join(said)
