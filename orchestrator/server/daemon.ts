@@ -124,8 +124,7 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
   await commands.sendAll(everything(context))
 
   const app = Fastify({
-    loggerInstance: log.child({ part: 'http' }) as FastifyBaseLogger,
-    disableRequestLogging: true,
+    loggerInstance: log.child({ part: 'http' }, { level: 'warn' }) as FastifyBaseLogger, // a request is no news
     bodyLimit: 64 << 20,
     forceCloseConnections: true,
   })

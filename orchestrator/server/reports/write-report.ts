@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { reportHtml } from '../../report/html/report-html.ts'
 import { reportJson } from '../../report/json.ts'
 import { reportMarkdown } from '../../report/markdown.ts'
-import { reportLines } from '../../report/terminal.ts'
+import { reportLines, type TerminalOptions } from '../../report/terminal.ts'
 import type { Run } from '../../run/run.ts'
 import type { Context } from '../conduct/context.ts'
 import { gatherReport } from './gather.ts'
@@ -11,7 +11,12 @@ import { gatherReport } from './gather.ts'
 export type ReportFormat = 'html' | 'md' | 'json' | 'text'
 
 /** The report of a run as it stands now. */
-export async function renderReport(context: Context, run: Run, format: ReportFormat): Promise<string> {
+export async function renderReport(
+  context: Context,
+  run: Run,
+  format: ReportFormat,
+  terminal: TerminalOptions,
+): Promise<string> {
   const input = await gatherReport(context, run)
   switch (format) {
     case 'html':
@@ -21,7 +26,7 @@ export async function renderReport(context: Context, run: Run, format: ReportFor
     case 'json':
       return reportJson(input)
     case 'text':
-      return `${reportLines(input, { colour: false, width: 120 }).join('\n')}\n`
+      return `${reportLines(input, terminal).join('\n')}\n`
     default:
       return format satisfies never
   }

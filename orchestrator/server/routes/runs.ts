@@ -13,6 +13,15 @@ import { runView } from '../views/run-view.ts'
 import { showResources } from '../views/show-resources.ts'
 
 const UPDATE_MS = 200
+const ReportQuery = z.object({
+  format: z.enum(['html', 'md', 'json', 'text']).default('html'),
+  width: z.coerce.number().int().min(20).max(500).default(120),
+  colour: z
+    .enum(['0', '1'])
+    .default('0')
+    .transform((flag) => flag === '1'),
+})
+
 type ByRun = { Params: { run: string } }
 
 export function runRoutes(app: FastifyInstance, context: Context): void {
@@ -120,12 +129,11 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
     return { checkpoints }
   })
 
-  app.get<ByRun & { Querystring: { format?: string } }>('/api/v1/runs/:run/report', async (request, reply) => {
-    const format = checkArgument(z.enum(['html', 'md', 'json', 'text']), request.query.format ?? 'html')
+  app.get<ByRun & { Querystring: unknown }>('/api/v1/runs/:run/report', async (request, reply) => {
+    const { format, ...terminal } = checkArgument(ReportQuery, request.query)
     const types = { html: 'text/html', md: 'text/markdown', json: 'application/json', text: 'text/plain' } as const
-    return reply
-      .type(`${types[format]}; charset=utf-8`)
-      .send(await renderReport(context, findRun(context, request.params.run), format))
+    const text = await renderReport(context, findRun(context, request.params.run), format, terminal)
+    return reply.type(`${types[format]}; charset=utf-8`).send(text)
   })
 }
 

@@ -1,0 +1,31 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Client } from '../../orchestrator/cli/client/client.ts'
+import { prepare, upload } from '../../orchestrator/cli/submit/submit.ts'
+import type { RunView } from '../../orchestrator/server/api.ts'
+import { root } from './daemon.ts'
+
+/** The worker of 30 lines that no stage name of the control plane knows anything about. */
+export const foreignWorker = join(root, 'test/fixtures/foreign-worker')
+
+/** Writes a pipeline of foreign stages to a file and returns its path. */
+export async function writePipeline(stages: string, rest = ''): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'orc-p-'))
+  const file = join(folder, 'pipeline.yaml')
+  await writeFile(file, `name: test\nworker: ${foreignWorker}\n${rest}\nstages:\n${stages}\n`)
+  return file
+}
+
+export async function submitFile(
+  client: Client,
+  file: string,
+  options: { set?: string[]; only?: string[]; cache?: boolean } = {},
+): Promise<RunView> {
+  const prepared = await prepare(file, { cache: true, ...options })
+  await upload(client, prepared)
+  return client.submit(prepared.submission)
+}
+
+export const submitStages = async (client: Client, stages: string, rest = ''): Promise<RunView> =>
+  submitFile(client, await writePipeline(stages, rest))
