@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { ErrorCode } from '../../../orchestrator/errors.ts'
@@ -17,7 +17,9 @@ beforeAll(async () => {
 })
 afterAll(() => redis.end())
 afterEach(async () => {
-  await admin.redis.config('SET', 'maxmemory-policy', 'noeviction', 'appendonly', 'yes', 'maxmemory', '0')
+  await admin.redis.config('SET', 'maxmemory', '0')
+  await admin.redis.config('SET', 'maxmemory-policy', 'noeviction')
+  await admin.redis.config('SET', 'appendonly', 'yes')
   await admin.redis.replicaof('NO', 'ONE')
 })
 
@@ -54,9 +56,8 @@ test('a replica is refused', async () => {
 test('a wrong password is told apart from a Redis that is away, and is not shown', async () => {
   const own = await testRedis()
   const { redis } = await own.link()
-  const port = await freePort()
-  await redis.config('SET', 'port', port)
   await redis.config('SET', 'requirepass', 'right')
+  const { port, close } = await listenFor(own.socket)
   for (const login of ['', ':wrong@', 'nobody:wrong@']) {
     const refused = await attempt(`redis://${login}127.0.0.1:${port}`).catch((error: unknown) => error)
     expect(refused).toEqual(code('REDIS_DENIED'))
@@ -64,16 +65,20 @@ test('a wrong password is told apart from a Redis that is away, and is not shown
   }
   await expect(attempt(`redis://:right@127.0.0.1:${port}`)).resolves.toBeUndefined()
   await redis.config('SET', 'requirepass', '')
+  close()
   await own.end()
 })
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
+/** A port in front of a socket: an address with a password is one of a port. */
+async function listenFor(socket: string): Promise<{ port: number; close: () => void }> {
+  const server = createServer((client) => {
+    const redis = connect(socket)
+    for (const each of [client, redis]) each.on('error', () => {})
+    client.pipe(redis).pipe(client)
+  }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' ? (address?.port ?? 0) : 0
+  return { port: typeof address === 'object' ? (address?.port ?? 0) : 0, close: () => server.close() }
 }
 
 test('where nobody listens, the coded error comes within the bound', async () => {

@@ -115,12 +115,14 @@ test('an older Redis is not let loose on data that it would not see', async () =
 
 test('one that fails at its start says why', async () => {
   const state = await folder()
-  await mkdir(join(state, 'redis/appendonlydir'), { recursive: true })
-  await writeFile(join(state, 'redis/appendonlydir/appendonly.aof.manifest'), 'rubbish\n')
-  await expect(startRedis(state)).rejects.toEqual(code('REDIS_FAILED'))
+  await mkdir(join(state, 'redis'))
+  await writeFile(join(state, 'redis/appendonly.aof'), 'rubbish\n'.repeat(100))
+  const failure = await startRedis(state).catch((error: unknown) => error)
+  expect(failure).toEqual(code('REDIS_FAILED'))
+  expect(String(failure)).toContain('Bad file format')
 })
 
-test("a state directory that cannot be made is the user's to mend", async () => {
+test('a state directory that cannot be made is told by its own error', async () => {
   const file = join(await folder(), 'file')
   await writeFile(file, '')
   await expect(startRedis(file)).rejects.toEqual(code('STATE_UNWRITABLE'))
