@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, readdir, readFile, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import { link, readdir, readFile, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { OrchestrateError } from '../errors.ts'
 import { errno, inFolder } from './file-error.ts'
 import { asFolder, byBytes, checkKey, halfWritten, scratch } from './key.ts'
 import { limits } from './limits.ts'
-import { digestFile, fillFile, linkOrCopy, syncFile, syncFolder, writeNew } from './local-file.ts'
+import { digestFile, fillFile, linkOrCopy, makeFolder, syncFile, syncFolder, writeNew } from './local-file.ts'
 import { probeStore } from './probe.ts'
 import type { ObjectInfo, Store } from './store.ts'
 
@@ -23,7 +23,7 @@ export function filesystemStore(root: string): Store {
 
   /** Makes a temporary file with `fill`, moves it into place with `place`, and makes both survive a power cut. */
   async function commit(path: string, fill: (temp: string) => Promise<void>, place: (temp: string) => Promise<void>) {
-    const temp = join(root, scratch, randomUUID())
+    const temp = join(root, scratch, `${Date.now()}-${randomUUID()}`)
     try {
       await inExistingFolder(temp, () => fill(temp))
       await inExistingFolder(path, () => place(temp))
@@ -40,7 +40,7 @@ export function filesystemStore(root: string): Store {
         return await work()
       } catch (error) {
         if (errno(error) !== 'ENOENT' || tries === 10) throw error
-        await mkdir(dirname(path), { recursive: true })
+        await makeFolder(dirname(path))
       }
     }
   }
@@ -190,7 +190,7 @@ export function filesystemStore(root: string): Store {
 
     probe: async () => {
       await writing(async () => {
-        await mkdir(root, { recursive: true })
+        await makeFolder(root)
         await sweep(join(root, scratch))
       })
       await probeStore(store)
@@ -199,10 +199,10 @@ export function filesystemStore(root: string): Store {
   return store
 }
 
+/** Removes the temporary files of long ago; their names begin with the time. */
 async function sweep(folder: string) {
-  const names = await readdir(folder).catch(() => [])
-  for (const name of names) {
-    const found = await stat(join(folder, name)).catch(() => null)
-    if (found && Date.now() - found.ctimeMs > limits.leftoverAge) await rm(join(folder, name), { force: true })
+  for (const name of await readdir(folder).catch(() => [])) {
+    const age = Date.now() - Number.parseInt(name, 10)
+    if (age > limits.leftoverAge) await rm(join(folder, name), { force: true })
   }
 }

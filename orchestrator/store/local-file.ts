@@ -29,6 +29,20 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Makes a folder and those above it, and says why where it can't. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    // Node answers ENOENT for a read-only file system when it makes several at once. One at a time tells the truth.
+    if (errno(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path).catch((reason: unknown) => {
+      if (errno(reason) !== 'EEXIST') throw reason
+    })
+  }
+}
+
 /** Hashes a file by streaming it. */
 export async function digestFile(path: string): Promise<Digest> {
   const hash = createHash('sha256')
@@ -70,7 +84,7 @@ export async function fillFile(
   sha256: string | null,
   fill: (part: string) => Promise<Digest | undefined>,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   const part = `${path}.part-${randomUUID()}`
   try {
     const filled = await fill(part)

@@ -73,11 +73,11 @@ export function s3Store(address: StoreAddress): Store {
   const store: Store = {
     url: address.url.replace(/\/+$/, ''),
 
-    create: (key, Body) =>
+    create: (key, body) =>
       calling(async () => {
         for (let conflict = 1; ; conflict++) {
           try {
-            await client.send(new PutObjectCommand({ ...at(key), Body, IfNoneMatch: '*' }))
+            await client.send(new PutObjectCommand({ ...at(key), Body: bytes(body), IfNoneMatch: '*' }))
             return 'created'
           } catch (error) {
             if (status(error) === 412) return 'exists'
@@ -87,9 +87,9 @@ export function s3Store(address: StoreAddress): Store {
         }
       }),
 
-    put: (key, Body) =>
+    put: (key, body) =>
       calling(async () => {
-        await client.send(new PutObjectCommand({ ...at(key), Body }))
+        await client.send(new PutObjectCommand({ ...at(key), Body: bytes(body) }))
       }),
 
     putFile: async (key, path) => {
@@ -176,6 +176,9 @@ export function s3Store(address: StoreAddress): Store {
   }
   return store
 }
+
+// The client takes an empty string for a stream of unknown length, and complains.
+const bytes = (body: Uint8Array | string) => (typeof body === 'string' ? Buffer.from(body) : body)
 
 function connect(address: StoreAddress): S3Client {
   return new S3Client({
