@@ -3,7 +3,7 @@ export type Keys = ReturnType<typeof keysOf>
 
 /** `namespace` keeps the control planes that share one Redis apart: one per state directory and store. */
 export function keysOf(namespace: string) {
-  if (!/^[\w.-]+$/.test(namespace)) throw new Error(`a namespace has letters, digits, '.', '_' and '-': ${namespace}`)
+  if (!/^[^{}\s]+$/.test(namespace)) throw new Error(`a namespace has no braces and no spaces: ${namespace}`)
   const prefix = `orchestrate:{${namespace}}`
   return {
     prefix,
