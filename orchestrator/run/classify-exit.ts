@@ -12,6 +12,8 @@ export type ExitFacts = {
   committed: boolean
   /** Last lines of the failing rank's standard error. */
   tail: string
+  /** Outputs that the stage promises and that aren't there. */
+  missingOutputs: string[]
   /** Bytes of memory that the attempt may use, or null. */
   memory: number | null
 }

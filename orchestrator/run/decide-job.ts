@@ -108,7 +108,7 @@ function fatalError(job: Job): JobError | null {
     const { outcome } = shard
     if (outcome.kind === 'misused' || outcome.kind === 'outOfMemory') return outcome.error
     const spent = outcome.kind === 'crashed' || outcome.kind === 'hung'
-    if (spent && job.crashes > job.planned.retry.crashes) return outcome.error
+    if (spent && job.crashes >= job.planned.retry.crashes) return outcome.error
   }
   return null
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
@@ -123,7 +125,12 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
   journal.start()
   await commands.sendAll(everything(context))
 
+  let handle: RequestListener = () => {}
   const app = Fastify({
+    serverFactory: (handler) => {
+      handle = handler
+      return createServer(handler)
+    },
     loggerInstance: log.child({ part: 'http' }, { level: 'warn' }) as FastifyBaseLogger, // a request is no news
     bodyLimit: 64 << 20,
     forceCloseConnections: true,
@@ -158,6 +165,7 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
   jobRoutes(app, context)
   daemonRoutes(app, context, health, stop)
   await listen(app, settings, undo)
+  if (settings.tcp) await listenOnTcp((request, response) => handle(request, response), settings.tcp, undo)
   idle.start(stop)
   undo.push(() => idle.stop())
   await writeFile(join(settings.stateDir, 'daemon.json.new'), `${JSON.stringify(health())}\n`)
@@ -229,17 +237,22 @@ async function listen(app: FastifyInstance, settings: Settings, undo: Undo): Pro
     rmSync(path, { force: true })
   })
   await app.listen({ path })
-  const { tcp } = settings
-  if (!tcp) return
+}
+
+/** The same API at an address for browsers and other machines: a second server before the same handler. */
+async function listenOnTcp(handle: RequestListener, tcp: { host: string; port: number }, undo: Undo): Promise<void> {
+  const server = createServer(handle)
   try {
-    await app.listen(tcp)
+    server.listen(tcp.port, tcp.host)
+    await once(server, 'listening')
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE')
-      throw new OrchestrateError('PORT_IN_USE', `port ${tcp.port} on ${tcp.host} is in use by another program`, {
-        cause,
-      })
-    throw cause
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
+    throw new OrchestrateError('PORT_IN_USE', `port ${tcp.port} on ${tcp.host} is in use by another program`, { cause })
   }
+  undo.push(() => {
+    server.close()
+    server.closeAllConnections()
+  })
 }
 
 async function unwind(undo: Undo, log: Logger): Promise<void> {

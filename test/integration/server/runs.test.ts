@@ -72,7 +72,7 @@ test('a crash is tried again with back-off until no try is left, and a resume br
   const { client } = await startDaemon(await makeState())
   const { run } = await submitStages(
     client,
-    '  first: { entry: count, with: { fail_at: 2 }, retry: { crashes: 1, backoff: 1s } }',
+    '  first: { entry: count, with: { fail_at: 2 }, retry: { crashes: 2, backoff: 1s } }',
   )
   const failed = await until(client, run, ended)
   expect(failed.jobs).toMatchObject([{ state: 'failed', attempts: 2, error: { code: 'ASKED_TO' } }])

@@ -28,7 +28,7 @@ export const planned = (patch: Partial<PlannedJob> = {}): PlannedJob => ({
   resources: { nodes: 1, ranks: 1, gpus: 0, cores: 1, memory: null, time: null },
   shards: 1,
   checkpoint: { every: null, keep: 2 },
-  retry: { crashes: 2, backoffMs: 1000 },
+  retry: { crashes: 3, backoffMs: 1000 },
   pool: 'local',
   secrets: [],
   ...patch,
