@@ -1,22 +1,23 @@
 """Measured depth of demonstrations, kept apart from them: labels are scored against it, and training never sees it.
 
-One HDF5 file: ``depth`` uint16 ``[N, H, W]`` in millimetres, 0 = not measured, frame by frame in the dataset's order;
+One ``depth.npz``: ``depth`` uint16 ``[N, H, W]`` in millimetres, 0 = not measured, in the order of the frames;
 ``intrinsics`` float32 ``[3, 3]``, pixel centres at whole numbers; ``camera_to_world`` float32 ``[4, 4]``, OpenCV axes;
 ``placement`` int64 ``[E]``, the simulator's placement of each episode.
+(Not HDF5: its compressed chunks differ from one writing to the next, and an artifact should not.)
 """
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from depthvla.data.broken import broken
 from depthvla.data.pictures import fit_depth
 
-FILE = "depth.h5"
+FILE = "depth.npz"
 
 
 def to_millimetres(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
@@ -35,11 +36,9 @@ def write_truth(
 ) -> None:
     """Write the file; shapes as at the top of this module."""
     folder.mkdir(parents=True, exist_ok=True)
-    with h5py.File(folder / FILE, "w") as file:
-        file.create_dataset("depth", data=depth, chunks=(1, *depth.shape[1:]), compression="lzf", shuffle=True)
-        file.create_dataset("intrinsics", data=intrinsics)
-        file.create_dataset("camera_to_world", data=camera_to_world)
-        file.create_dataset("placement", data=placement)
+    np.savez_compressed(
+        folder / FILE, depth=depth, intrinsics=intrinsics, camera_to_world=camera_to_world, placement=placement
+    )
 
 
 def load_truth(path: Path, size: int) -> NDArray[np.float32]:
@@ -52,10 +51,10 @@ def load_truth(path: Path, size: int) -> NDArray[np.float32]:
     if not name.is_file():
         raise broken(name, "no such file")
     try:
-        with h5py.File(name) as file:
-            if "depth" not in file or file["depth"].ndim != 3 or file["depth"].dtype != np.uint16:
-                raise broken(name, "depth is missing, or not uint16 [N, H, W]")
-            depth = file["depth"][:]
-    except OSError as error:
-        raise broken(name, f"not an HDF5 file that can be read ({error})") from error
+        with np.load(name) as file:
+            depth = file.get("depth", None)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise broken(name, f"not an npz file that can be read ({error})") from error
+    if depth is None or depth.ndim != 3 or depth.dtype != np.uint16:
+        raise broken(name, "depth is missing, or not uint16 [N, H, W]")
     return np.stack([fit_depth(frame, size) for frame in depth]) * np.float32(0.001)
