@@ -46,3 +46,25 @@ export function translate(error: unknown, root: string, doing: 'read' | 'write')
       return error
   }
 }
+
+/** Runs work that fills a place on this host, outside of the store, and says what went wrong there. */
+export async function onThisHost<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const say = (code: 'DISK_FULL' | 'STATE_UNWRITABLE', what: string) =>
+      new OrchestrateError(code, `${path}: ${what} (${errno(error)})`, { cause: error })
+    if (isFull(error)) throw say('DISK_FULL', 'no space is left')
+    if (isForbidden(error)) throw say('STATE_UNWRITABLE', 'it may not be written')
+    throw error
+  }
+}
+
+const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(errno(error))
+const isForbidden = (error: unknown) => ['EACCES', 'EPERM', 'EROFS'].includes(errno(error))
+
+/** Whether it is a file on this host that failed, not a connection. */
+export const isLocal = (error: unknown) =>
+  isFull(error) ||
+  isForbidden(error) ||
+  ['ENOENT', 'EIO', 'EMFILE', 'ENOTDIR', 'EISDIR', 'EEXIST'].includes(errno(error))

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { chmod, constants, copyFile, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OrchestrateError } from '../errors.ts'
-import { errno } from './file-error.ts'
+import { errno, onThisHost } from './file-error.ts'
 import type { Digest } from './store.ts'
 
 const readOnly = 0o444
@@ -84,18 +84,20 @@ export async function fillFile(
   sha256: string | null,
   fill: (part: string) => Promise<Digest | undefined>,
 ): Promise<void> {
-  await makeFolder(dirname(path))
-  const part = `${path}.part-${randomUUID()}`
-  try {
-    const filled = await fill(part)
-    if (sha256 !== null) {
-      const found = (filled ?? (await digestFile(part))).sha256
-      if (found !== sha256)
-        throw new OrchestrateError('OBJECT_DAMAGED', `${what}: its SHA-256 is ${found}, expected ${sha256}`)
+  await onThisHost(path, async () => {
+    await makeFolder(dirname(path))
+    const part = `${path}.part-${randomUUID()}`
+    try {
+      const filled = await fill(part)
+      if (sha256 !== null) {
+        const found = (filled ?? (await digestFile(part))).sha256
+        if (found !== sha256)
+          throw new OrchestrateError('OBJECT_DAMAGED', `${what}: its SHA-256 is ${found}, expected ${sha256}`)
+      }
+      await chmod(part, readOnly)
+      await rename(part, path)
+    } finally {
+      await rm(part, { force: true }) // also after success: renaming onto another name of the same file does nothing
     }
-    await chmod(part, readOnly)
-    await rename(part, path)
-  } finally {
-    await rm(part, { force: true }) // also after success: renaming onto another name of the same file does nothing
-  }
+  })
 }

@@ -1,4 +1,5 @@
 import { OrchestrateError } from '../errors.ts'
+import { isLocal } from './file-error.ts'
 
 /** HTTP status of a failed request, or 0 when there was no answer. */
 export function status(error: unknown): number {
@@ -20,7 +21,7 @@ const wrongBucket = new Set(['NoSuchBucket', 'InvalidBucketName', 'PermanentRedi
 
 /** What went wrong with a request, in the store's terms, naming the bucket and where it was looked for. */
 export function translate(error: unknown, where: string): unknown {
-  if (error instanceof OrchestrateError || !(error instanceof Error)) return error
+  if (error instanceof OrchestrateError || !(error instanceof Error) || isLocal(error)) return error
   const say = (code: ConstructorParameters<typeof OrchestrateError>[0], what: string) =>
     new OrchestrateError(code, `${where}: ${what} (${detail(error)})`, { cause: error })
   const answer = status(error)

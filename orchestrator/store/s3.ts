@@ -15,6 +15,7 @@ import {
 import { Upload } from '@aws-sdk/lib-storage'
 import { OrchestrateError } from '../errors.ts'
 import type { StoreAddress } from '../protocol/job-file.ts'
+import { isLocal } from './file-error.ts'
 import { asFolder, byBytes, checkKey } from './key.ts'
 import { limits } from './limits.ts'
 import { fillFile } from './local-file.ts'
@@ -54,7 +55,7 @@ export function s3Store(address: StoreAddress): Store {
         try {
           return await use(body)
         } catch (error) {
-          if (attempt === limits.attempts) throw error
+          if (attempt === limits.attempts || isLocal(error)) throw error
         }
       }
     })

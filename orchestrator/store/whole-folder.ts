@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errno } from './file-error.ts'
+import { errno, onThisHost } from './file-error.ts'
 import { limits } from './limits.ts'
 import { syncFolder } from './local-file.ts'
 
@@ -16,7 +16,7 @@ export async function makeWhole(path: string, fill: (folder: string) => Promise<
   if (await exists(path)) return path
   let making = underWay.get(path)
   if (!making) {
-    making = make(path, fill).finally(() => underWay.delete(path))
+    making = onThisHost(path, () => make(path, fill)).finally(() => underWay.delete(path))
     underWay.set(path, making)
   }
   await making

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { concurrently } from '../../../orchestrator/store/concurrently.ts'
 import { describeEachStore } from './each-store.ts'
+import { mayMount, mounted, needsMount, using } from './mount.ts'
 
 const sha256 = (body: Uint8Array | string) => createHash('sha256').update(body).digest('hex')
 const longName = 'a'.repeat(300)
@@ -118,6 +119,20 @@ describeEachStore(({ open, reopen, scratch }) => {
     await store.getFile('a', target, null)
     expect(await readFile(target, 'utf8')).toBe('damaged')
   })
+
+  test.skipIf(!mayMount)(
+    `says that this disk is full, not the store, when a file finds no room here${needsMount}`,
+    async () => {
+      const store = await open()
+      await store.put('a', Buffer.alloc(2 << 20))
+      const folder = scratch()
+      await mkdir(folder, { recursive: true })
+      await using(mounted(folder, 'size=1m'), async () => {
+        await expect(store.getFile('a', join(folder, 'a'), null)).rejects.toMatchObject({ code: 'DISK_FULL' })
+        expect(await readdir(folder)).toEqual([])
+      })
+    },
+  )
 
   test('has nothing to say of what is not there', async () => {
     const store = await open()
