@@ -29,6 +29,7 @@ import { conductRun } from './conduct/conduct-run.ts'
 import { type Context, poolAggregate } from './conduct/context.ts'
 import { conductPool } from './conduct/place.ts'
 import { reconcile } from './conduct/reconcile.ts'
+import { abandonForeign, restoreFromJournal } from './conduct/restore.ts'
 import { lockStateDir } from './daemon-lock.ts'
 import { whenIdle } from './idle.ts'
 import { Journal } from './journal.ts'
@@ -118,7 +119,9 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
   })
 
   await capacity.setHost('local', host, context.hostCapacity)
+  const restored = await restoreFromJournal(context)
   await aggregates.load()
+  await abandonForeign(context, restored)
   await reconcile(context)
   await commands.clear()
   await commands.work((aggregate) => look(context, aggregate))

@@ -1,21 +1,33 @@
-import { isActive } from '../../run/job.ts'
+import { type Attempt, isActive } from '../../run/job.ts'
 import type { Context } from './context.ts'
 
 /**
- * Gives back what a control plane that died had reserved for attempts that it never placed. Every reservation belongs to
- * an attempt that is placed or runs; the others can't start any more, since nothing but the ledger names them.
+ * Makes reservations and attempts agree after a start: every attempt that is placed or runs has its reservation again,
+ * should Redis have lost it, and what a control plane that died had reserved without placing it is given back.
  */
 export async function reconcile(context: Context): Promise<void> {
-  const active = new Set<string>()
+  const { capacity, log } = context
+  const active = activeAttempts(context)
+  for (const { attempt, pool, cores, gpus } of active.values()) {
+    const reserved = await capacity.reserve(pool, attempt, { cores, gpus: gpus.length })
+    if (!reserved.ok) log.warn({ attempt, why: reserved.why }, 'an attempt runs on more than there is')
+  }
+  for (const { attempt } of await capacity.reservations('local')) {
+    if (active.has(attempt)) continue
+    // Nothing but the ledger names attempts, so this one can't be started any more.
+    log.warn({ attempt }, 'a reservation without an attempt is given back')
+    await capacity.release('local', attempt)
+  }
+}
+
+function activeAttempts(context: Context): Map<string, Attempt & { pool: string }> {
+  const active = new Map<string, Attempt & { pool: string }>()
   for (const job of context.aggregates.jobs.values()) {
     for (const attempt of job.attempts) {
       const shard = job.shards[attempt.shard]
-      if (shard && isActive(shard) && shard.fence === attempt.fence) active.add(attempt.attempt)
+      if (shard && isActive(shard) && shard.fence === attempt.fence)
+        active.set(attempt.attempt, { ...attempt, pool: job.planned.pool })
     }
   }
-  for (const { attempt } of await context.capacity.reservations('local')) {
-    if (active.has(attempt)) continue
-    context.log.warn({ attempt }, 'a reservation without an attempt is given back')
-    await context.capacity.release('local', attempt)
-  }
+  return active
 }

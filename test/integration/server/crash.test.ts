@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { untilExists } from '../../support/files.ts'
@@ -58,6 +60,21 @@ test('killed again and again at whatever it was doing, it launches nothing twice
     { k: 15, n: 30 },
     { k: 16, n: 31 },
   ])
+})
+
+test('a Redis that comes back empty is rebuilt from the store, running attempts and all', async () => {
+  const state = await makeState()
+  const first = await startDaemon(state)
+  const { run } = await submitStages(
+    first.client,
+    '  slow: { entry: count, with: { steps: 200, delay_ms: 20 } }\n  after: { entry: join, inputs: { numbers: slow.numbers } }',
+  )
+  await until(first.client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 5)
+  await first.stop()
+  await rm(join(state, 'redis'), { recursive: true })
+  const second = await startDaemon(state)
+  const view = await until(second.client, run, ended)
+  expect(view).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }, { attempts: 1 }] })
 })
 
 test('a state directory has one daemon', async () => {
