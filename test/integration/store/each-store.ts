@@ -47,6 +47,7 @@ export function describeEachStore(suite: (bench: Bench) => void): void {
 export function describeCeph(title: string, suite: (ceph: () => Ceph) => void): void {
   const missing = whyNoCeph()
   const skip = missing !== null && !process.env.CI
+  if (skip) console.warn(`skipped: ${title}: ${missing}`)
   describe.skipIf(skip)(skip ? `${title} (${missing})` : title, () => {
     let ceph: Ceph | undefined
     beforeAll(async () => {
