@@ -1,0 +1,77 @@
+import { posix } from 'node:path'
+import { findImports } from './find-imports.ts'
+
+/**
+ * The rooms of `orchestrator/`, and into which others each may look. A file that lies in no room, errors.ts, is the floor
+ * that all stand on.
+ */
+const MAY_USE: Record<string, readonly string[]> = {
+  errors: [],
+  protocol: ['errors'],
+  spec: ['errors', 'protocol'],
+  plan: ['errors', 'protocol', 'spec'],
+  run: ['errors', 'protocol', 'spec', 'plan'],
+  report: ['errors', 'protocol', 'spec', 'plan', 'run'],
+  store: ['errors', 'protocol'],
+  ledger: ['errors', 'protocol'],
+  queue: ['errors', 'protocol', 'ledger'],
+  engines: ['errors', 'protocol', 'store', 'ledger', 'queue'],
+  server: ['errors', 'protocol', 'spec', 'plan', 'run', 'report', 'store', 'ledger', 'queue', 'engines'],
+  cli: ['errors', 'protocol', 'spec', 'plan', 'run', 'report', 'store', 'ledger', 'queue', 'engines', 'server'],
+}
+
+/** Rooms that take values and return values. */
+const PURE: ReadonlySet<string> = new Set(['errors', 'protocol', 'spec', 'plan', 'run', 'report'])
+/** Modules of Node that only compute. */
+const COMPUTES: ReadonlySet<string> = new Set(['node:path', 'node:crypto', 'node:util', 'node:url'])
+const NOT_PURE: Record<string, string> = {
+  'orchestrator/protocol/write-schemas.ts': 'a script of its own: writes the schemas that are committed',
+  'orchestrator/spec/write-schema.ts': 'a script of its own: writes the schema that is committed',
+  'orchestrator/report/html/style.ts': 'reads the style sheets beside it, once, as an import of text would',
+}
+
+/** Packages that are one room's business: another that wants what they do asks that room. */
+const ONLY_IN: readonly [package: RegExp, rooms: readonly string[]][] = [
+  [/^bullmq$/, ['queue']],
+  [/^ioredis$/, ['ledger', 'queue']],
+  [/^@aws-sdk\//, ['store']],
+  [/^fastify$/, ['server']],
+  [/^commander$/, ['cli']],
+  [/^yaml$/, ['spec']],
+  [/^ajv(\/|$)/, ['spec']],
+]
+
+/** What a file of `orchestrator/` imports that it must not, a line each. `path` is relative to the checkout, with `/`. */
+export function violations(path: string, text: string): string[] {
+  const room = roomOf(path)
+  const may = MAY_USE[room]
+  if (may === undefined) return [`${path}: no room of the house is called '${room}'`]
+  return findImports(text).flatMap(({ line, what }) => {
+    const wrong = what.startsWith('.') ? wrongPlace(room, may, path, what) : wrongPackage(room, path, what)
+    return wrong === null ? [] : [`${path}:${line}: ${wrong}`]
+  })
+}
+
+function wrongPlace(room: string, may: readonly string[], path: string, what: string): string | null {
+  const target = posix.join(posix.dirname(path), what)
+  if (target === 'package.json') return null
+  if (!target.startsWith('orchestrator/')) return `${room} imports ${target}, which is not part of the control plane`
+  const other = roomOf(target)
+  return other === room || may.includes(other) ? null : `${room} imports ${other} (${what})`
+}
+
+function wrongPackage(room: string, path: string, what: string): string | null {
+  if (what.startsWith('node:')) {
+    const pure = PURE.has(room) && NOT_PURE[path] === undefined
+    return pure && !COMPUTES.has(what) ? `${room} is pure, and imports ${what}` : null
+  }
+  const owners = ONLY_IN.find(([name]) => name.test(what))?.[1]
+  return owners === undefined || owners.includes(room)
+    ? null
+    : `${room} imports ${what}, which is for ${owners.join(' and ')}`
+}
+
+function roomOf(path: string): string {
+  const [, room = ''] = path.split('/')
+  return room.replace(/\.ts$/, '')
+}
