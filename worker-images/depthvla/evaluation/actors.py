@@ -20,10 +20,10 @@ class Actor(Protocol):
 
     digest: str
 
-    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int], active: Sequence[bool]) -> NDArray[np.float32]:
-        """Actions ``[B, T, 4]`` for worlds of one task; the caller carries out the first of the T, or more.
+    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int]) -> NDArray[np.float32]:
+        """Actions ``[B, T, 4]`` for worlds of one task, to be carried out one after the other.
 
-        What is said for worlds that are not active any more has no meaning, and costs no drawing.
+        What is chosen for one world must not depend on which others are asked about with it.
         """
         ...
 
@@ -33,7 +33,7 @@ class Expert:
 
     digest = ""
 
-    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int], active: Sequence[bool]) -> NDArray[np.float32]:
+    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int]) -> NDArray[np.float32]:
         return np.stack([world.expert_action() for world in worlds])[:, None]
 
 
@@ -46,12 +46,12 @@ class Looking:
         self._policy = Policy.load(folder) if name == "trained" else Policy.untrained(folder)
         self.digest = self._policy.digest
 
-    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int], active: Sequence[bool]) -> NDArray[np.float32]:
+    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int]) -> NDArray[np.float32]:
         size = self._policy.image_size
         renderer = _renderer(worlds[0].task, size)
-        nothing = np.zeros((size, size, 3), np.uint8)
+        # The policy keeps to one shape of batch by itself.
         return self._policy.act(
-            np.stack([w.look(renderer).rgb if a else nothing for w, a in zip(worlds, active, strict=True)]),
+            np.stack([world.look(renderer).rgb for world in worlds]),
             np.stack([world.state for world in worlds]),
             [world.instruction for world in worlds],
             np.array([noise_seed(w.task, t, w.steps) for w, t in zip(worlds, trials, strict=True)], np.int64),
@@ -69,10 +69,14 @@ def load_actor(name: PolicyName, folder: Path) -> Actor:
     return Looking(name, folder)
 
 
-@lru_cache(maxsize=16)
-def worlds_of(task: str, count: int) -> tuple[MetaWorld, ...]:
-    """As many worlds of a task as run side by side, made once a process."""
-    return tuple(MetaWorld(task) for _ in range(count))
+_worlds: dict[str, list[MetaWorld]] = {}
+
+
+def worlds_of(task: str, count: int) -> list[MetaWorld]:
+    """As many worlds of a task as run side by side, made once a process: ten take two seconds."""
+    worlds = _worlds.setdefault(task, [])
+    worlds.extend(MetaWorld(task) for _ in range(count - len(worlds)))
+    return worlds[:count]
 
 
 @lru_cache(maxsize=16)

@@ -30,8 +30,6 @@ class Block:
         folder: where the policy's weights are.
         task: Meta-World's name.
         trials: numbers of the trials.
-        batch: worlds in one inference. Always that many, whatever is still running: the last bits of a network's
-            output depend on the batch's size, and a trial's outcome must not depend on its neighbours.
         decisions: carried out before the policy looks again.
         max_steps: simulator steps before a trial counts as failed.
         show: numbers of the trials to make clips of; of a block without one of those, none.
@@ -42,7 +40,6 @@ class Block:
     folder: Path
     task: str
     trials: tuple[int, ...]
-    batch: int
     decisions: int
     max_steps: int
     show: tuple[int, ...]
@@ -89,14 +86,12 @@ class _Running:
 def run_block(block: Block) -> BlockResult:
     """Run the trials of a block; everything but ``wall_s`` is the same in any process."""
     actor = load_actor(block.policy, block.folder)
-    # A last, smaller block is filled up with repetitions of its last trial, whose records are then left out.
-    filled = [*block.trials, *[block.trials[-1]] * (block.batch - len(block.trials))]
-    running = [_begin(world, t) for world, t in zip(worlds_of(block.task, block.batch), filled, strict=True)]
-    while any(r.reason is None for r in running):
+    worlds = worlds_of(block.task, len(block.trials))
+    started = [_begin(world, trial) for world, trial in zip(worlds, block.trials, strict=True)]
+    while running := [r for r in started if r.reason is None]:
         _decide(actor, running, block)
-    finished = running[: len(block.trials)]
-    records = [_record(r, block, actor.digest) for r in finished]
-    clips = {r.trial: _clip(r, block) for r in finished if r.trial in block.show}
+    records = [_record(r, block, actor.digest) for r in started]
+    clips = {r.trial: _clip(r, block) for r in started if r.trial in block.show}
     return BlockResult(records, clips)
 
 
@@ -106,13 +101,12 @@ def _begin(world: MetaWorld, trial: int) -> _Running:
 
 
 def _decide(actor: Actor, running: Sequence[_Running], block: Block) -> None:
-    """One look at all worlds, and the decisions that follow for those still running."""
+    """One look at every world, and the decisions that follow."""
     began = time.perf_counter()
-    chunks = actor.act([r.world for r in running], [r.trial for r in running], [r.reason is None for r in running])
+    chunks = actor.act([r.world for r in running], [r.trial for r in running])
     seconds = time.perf_counter() - began
-    active = [(r, chunk) for r, chunk in zip(running, chunks, strict=True) if r.reason is None]
-    for r, chunk in active:
-        r.wall_s += seconds / len(active)
+    for r, chunk in zip(running, chunks, strict=True):
+        r.wall_s += seconds / len(running)
         r.carry_out(chunk[: block.decisions], block.max_steps)
 
 

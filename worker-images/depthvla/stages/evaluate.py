@@ -26,7 +26,7 @@ class Config:
     )
     max_steps: int = setting(200, "simulator steps (80 a second) before a trial fails", minimum=2, maximum=500)
     decisions: int = setting(4, "decisions (40 a second) carried out before the policy looks again", minimum=1)
-    batch_size: int = setting(10, "trials side by side in one inference", minimum=1, maximum=256)
+    batch_size: int = setting(8, "trials side by side in one process, which share inference", minimum=1, maximum=256)
     clips_per_task: int = setting(2, "trials of the trained policy to show, of each task", minimum=0, maximum=20)
 
 
@@ -71,7 +71,6 @@ def _blocks(job: Job, config: Config) -> list[Block]:
             folder=job.input("policy"),
             task=task,
             trials=tuple(numbers[first : first + config.batch_size]),
-            batch=config.batch_size,
             decisions=config.decisions,
             max_steps=config.max_steps,
             show=tuple(range(config.clips_per_task)) if policy == "trained" else (),
