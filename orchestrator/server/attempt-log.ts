@@ -123,14 +123,16 @@ function parseLine(line: string): WorkerEvent | null {
 export class AttemptTail {
   readonly log = emptyLog()
   readonly #directory: string
+  readonly #redact: (line: string) => string
   readonly #changed: () => void
   readonly #files = new Map<string, { rank: number; offset: number; rest: string; skipping: boolean }>()
   #watcher: FSWatcher | null = null
   #reading: Promise<void> = Promise.resolve()
   #scheduled = false
 
-  constructor(directory: string, changed: () => void = () => {}) {
+  constructor(directory: string, redact: (line: string) => string, changed: () => void = () => {}) {
     this.#directory = directory
+    this.#redact = redact
     this.#changed = changed
   }
 
@@ -205,6 +207,6 @@ export class AttemptTail {
       file.skipping = false
       return
     }
-    if (line.trim()) takeLine(this.log, file.rank, Buffer.from(line, 'latin1').toString('utf8'))
+    if (line.trim()) takeLine(this.log, file.rank, this.#redact(Buffer.from(line, 'latin1').toString('utf8')))
   }
 }

@@ -5,10 +5,16 @@ export class AttemptLogs {
   readonly #tails = new Map<string, AttemptTail>()
   readonly #read = new Set<string>()
   readonly #directory: (attempt: string) => string
+  readonly #redact: (line: string) => string
   readonly #changed: (attempt: string) => void
 
-  constructor(directory: (attempt: string) => string, changed: (attempt: string) => void) {
+  constructor(
+    directory: (attempt: string) => string,
+    redact: (line: string) => string,
+    changed: (attempt: string) => void,
+  ) {
     this.#directory = directory
+    this.#redact = redact
     this.#changed = changed
   }
 
@@ -46,7 +52,7 @@ export class AttemptLogs {
       this.#tails.set(attempt, known)
       return known
     }
-    const tail = new AttemptTail(this.#directory(attempt), () => this.#changed(attempt))
+    const tail = new AttemptTail(this.#directory(attempt), this.#redact, () => this.#changed(attempt))
     this.#tails.set(attempt, tail)
     const oldest = this.#tails.size > 2000 ? this.#tails.keys().next().value : undefined
     if (oldest !== undefined) {

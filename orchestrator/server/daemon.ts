@@ -33,6 +33,7 @@ import { abandonForeign, restoreFromJournal } from './conduct/restore.ts'
 import { lockStateDir } from './daemon-lock.ts'
 import { whenIdle } from './idle.ts'
 import { Journal } from './journal.ts'
+import { Secrets } from './redact.ts'
 import { daemonRoutes } from './routes/daemon.ts'
 import { answerErrors } from './routes/errors.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -82,8 +83,10 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
   undo.push(() => journal.stop())
   const changes = new Changes()
   const engine = new LocalEngine({ stateDir: settings.stateDir, python: settings.python, log })
+  const secrets = new Secrets()
   const logs = new AttemptLogs(
     (attempt) => engine.directory(attempt),
+    (line) => secrets.redact(line),
     () => changes.tell(),
   )
   undo.push(() => logs.close())
@@ -108,7 +111,7 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
     engine: () => engine,
     logs,
     waiting: new Map(),
-    secrets: new Map(),
+    secrets,
     watched: new Map(),
     reporting: new Set(),
     changes,

@@ -51,7 +51,7 @@ export async function planSubmission(context: Context, submission: Submission): 
 export async function submit(context: Context, submission: Submission): Promise<string> {
   const { pipeline, plan, lock, cached } = await planSubmission(context, submission)
   const run = newRunId(context)
-  context.secrets.set(run, submission.secrets)
+  context.secrets.keep(run, submission.secrets)
   const [text, patch] = await Promise.all([
     putBlob(context.store, submission.text),
     submission.patch ? putBlob(context.store, submission.patch) : null,

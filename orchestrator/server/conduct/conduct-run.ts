@@ -38,7 +38,7 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
       await aggregates.updateRun(id, (now) =>
         now?.state === 'running' && now.epoch === run.epoch ? [{ type: 'run.finished', state: command.state }] : [],
       )
-      context.secrets.delete(id)
+      context.secrets.forget(id)
       // A run that is over pins nothing: its artifacts stay as a cache, until they are collected.
       await unpin(context.store, id)
       context.log.info({ run: id, state: command.state }, 'run finished')

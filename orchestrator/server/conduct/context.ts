@@ -10,6 +10,7 @@ import type { Aggregates } from '../aggregates.ts'
 import type { AttemptLogs } from '../attempt-logs.ts'
 import type { Changes } from '../changes.ts'
 import type { Journal } from '../journal.ts'
+import type { Secrets } from '../redact.ts'
 import type { Settings } from '../settings.ts'
 
 /** Why something waits, and since when: kept in memory, found out again after a restart. */
@@ -31,8 +32,8 @@ export type Context = {
   logs: AttemptLogs
   /** `<key>/<shard>` -> why it isn't placed. */
   waiting: Map<string, Waiting>
-  /** run -> secret values; in memory only. */
-  secrets: Map<string, Record<string, string>>
+  /** Values that runs were given; in memory only. */
+  secrets: Secrets
   /** Attempts that somebody waits for the end of, with the way to stop waiting. */
   watched: Map<string, AbortController>
   /** Runs whose report is being written. */

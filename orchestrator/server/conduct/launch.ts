@@ -123,7 +123,7 @@ function workerEnv(): Record<string, string> {
 }
 
 function secretsOf(context: Context, job: Job): Record<string, string> {
-  const given = Object.assign({}, ...[...job.wants.keys()].map((run) => context.secrets.get(run) ?? {})) as Record<
+  const given = Object.assign({}, ...[...job.wants.keys()].map((run) => context.secrets.of(run))) as Record<
     string,
     string
   >

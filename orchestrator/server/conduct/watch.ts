@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import type { Signal } from '../../engines/engine.ts'
 import { classifyExit } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
@@ -16,6 +17,7 @@ export async function watch(context: Context, job: Job, shard: number, fence: nu
   const engine = context.engine(job.planned.pool)
   const stop = new AbortController()
   context.watched.set(attempt.attempt, stop)
+  if (job.planned.secrets.length > 0) await learnSecrets(context, attempt.attempt, engine.directory(attempt.attempt))
   context.logs.follow(attempt.attempt)
   void engine
     .ended(attempt.attempt, stop.signal)
@@ -25,8 +27,15 @@ export async function watch(context: Context, job: Job, shard: number, fence: nu
     })
     .finally(() => {
       context.watched.delete(attempt.attempt)
+      context.secrets.forget(attempt.attempt)
       if (!stop.signal.aborted) void context.commands.send(jobAggregate(job.key)).catch(() => {})
     })
+}
+
+/** After a restart nobody remembers the values that a running attempt was given; its own file does, as long as it runs. */
+async function learnSecrets(context: Context, attempt: string, directory: string): Promise<void> {
+  const text = await readFile(join(directory, 'secrets.json'), 'utf8').catch(() => null)
+  if (text !== null) context.secrets.keep(attempt, z.record(z.string(), z.string()).parse(JSON.parse(text)))
 }
 
 async function recordExit(context: Context, key: string, attempt: Attempt): Promise<void> {
@@ -47,7 +56,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
     stopping: attemptOf(context.aggregates.jobs.get(key) ?? job, shard, fence)?.stopping ?? null,
     failed: log.failed,
     committed: log.saved.length > 0,
-    tail: await lastLines(join(directory, `stderr.${bad}.log`)),
+    tail: context.secrets.redact(await lastLines(join(directory, `stderr.${bad}.log`))),
     missingOutputs: Object.keys(job.planned.outputs).filter((name) => !existsSync(join(directory, 'outputs', name))),
     memory: job.planned.resources.memory,
   })
