@@ -1,17 +1,18 @@
 /** A module that some Python code may import: `level` 0 is absolute, 1 is the package of the file itself, 2 its parent. */
 export type Import = { level: number; module: string; names: string[] }
 
-const name = String.raw`[^\W\d]\w*`
+const name = String.raw`[\p{L}_][\p{L}\p{N}\p{M}_]*`
 const dotted = String.raw`${name}(?:\s*\.\s*${name})*`
-const blank = String.raw`(?:[ \t\f]|\\\r?\n)`
+const wholeName = new RegExp(`^${dotted}$`, 'u')
 // A statement starts a line, or follows `;` or the `:` of a one-line block.
-const start = `(?:^|[;:])${blank}*`
-const importStatement = new RegExp(String.raw`${start}import${blank}+([^\n;#]*(?:\\\r?\n[^\n;#]*)*)`, 'gmu')
+const start = String.raw`(?:^|[;:])[ \t\f]*`
+const importStatement = new RegExp(String.raw`${start}import[ \t\f]+([^\n;#]*)`, 'gmu')
 const fromStatement = new RegExp(
-  String.raw`${start}from${blank}*(\.[.\s]*)?(${dotted})?${blank}*\bimport\b${blank}*(\((?:[^()#]|#[^\n]*)*\)|[^\n;#]*(?:\\\r?\n[^\n;#]*)*)`,
+  String.raw`${start}from[ \t\f]*(\.[. \t\f]*)?(${dotted})?[ \t\f]*(?<![\p{L}\p{N}_])import(?![\p{L}\p{N}_])[ \t\f]*(\((?:[^()#]|#[^\n]*)*\)|[^\n;#]*)`,
   'gmu',
 )
-const dynamicImport = /\b(?:import_module|__import__|run_module)\s*\(\s*[rbuRBU]?(["'])([\w.]+)\1/g
+const dynamicImport =
+  /(?<![\p{L}\p{N}_])(?:import_module|__import__|run_module)\s*\(\s*[rbuRBU]?(["'])([\p{L}\p{N}_.]+)\1/gu
 
 /**
  * Every import that Python code may do, as far as its text shows: statements anywhere, also under `if` and in
@@ -19,7 +20,8 @@ const dynamicImport = /\b(?:import_module|__import__|run_module)\s*\(\s*[rbuRBU]
  * (in a docstring, say) is one. A computed module name can't be seen.
  */
 export function findImports(code: string): Import[] {
-  return [...plainImports(code), ...fromImports(code), ...dynamicImports(code)]
+  const lines = code.replace(/\\\r?\n/g, ' ')
+  return [...plainImports(lines), ...fromImports(lines), ...dynamicImports(lines)]
 }
 
 function plainImports(code: string): Import[] {
@@ -45,7 +47,7 @@ function dynamicImports(code: string): Import[] {
 
 /** `a.b as c, d` and `(a, # why\n b)` -> the names, without what they are called here. */
 function namesIn(text: string): string[] {
-  const bare = text.replace(/#[^\n]*/g, '').replace(/[()\\]/g, ' ')
+  const bare = text.replace(/#[^\n]*/g, '').replace(/[()]/g, ' ')
   return bare
     .split(',')
     .map(
@@ -55,5 +57,5 @@ function namesIn(text: string): string[] {
           .split(/\s+as\b/)[0]
           ?.replace(/\s/g, '') ?? '',
     )
-    .filter((part) => new RegExp(`^${dotted}$`, 'u').test(part))
+    .filter((part) => wholeName.test(part))
 }

@@ -1,5 +1,4 @@
 import type { WorkerDescription } from '../protocol/worker-description.ts'
-import { ConfigChecker } from './config.ts'
 import { neededFor, sortStages } from './graph.ts'
 import { layer, type Override, type PlaceOf } from './layers.ts'
 import type { CellDraft } from './matrix.ts'
@@ -46,7 +45,7 @@ class CellBuilder {
     this.#source = source
     this.#names = Object.keys(source.stages)
     const workerPlace = { file: `${workerFolder}/worker.json`, line: 0, column: 0 }
-    this.#around = { worker, workerPlace, entries: this.#entries(), data, configs: new ConfigChecker() }
+    this.#around = { worker, workerPlace, entries: this.#entries(), data }
   }
 
   build(): { cells: Cell[]; stageOrder: string[] } {
@@ -106,6 +105,8 @@ class CellBuilder {
     // An empty stage is a mistake of the file; only an override removes one.
     const layered = layer(raw ?? {}, at, overrides, [name])
     const built = buildStage(name, layered, { matrix: values, env: this.#source.env }, this.#around)
+    // A stage that is no map has been reported with the file's shape: that is all there is to say.
+    if (built !== null && !isMap(raw)) built.problems.length = 0
     this.#built.set(key, built)
     return built
   }
@@ -136,12 +137,15 @@ class CellBuilder {
         this.#source.report(reader.place(['inputs', input]), `${showPath([name, 'inputs', input])}: ${message}`)
       if (!feeder)
         report(`cell '${draft.name}' removes stage '${binding.stage}', expected null or another source here too`)
-      else if (
-        this.#around.entries.get(binding.stage) === null &&
-        !(binding.output in feeder.stage.description.outputs)
-      )
+      else if (this.#lacks(feeder.stage, binding.output))
         report(`no output '${binding.output}' of stage '${binding.stage}' in cell '${draft.name}'`)
     }
+  }
+
+  /** Stages whose entry is the same in each cell have been looked at already, with the reader's own problems. */
+  #lacks({ name, entry, description }: Stage, output: string): boolean {
+    const differs = this.#around.entries.get(name) === null && Object.hasOwn(this.#around.worker.entries, entry)
+    return differs && !Object.hasOwn(description.outputs, output)
   }
 
   #reportAll(name: string, built: BuiltStage | null): void {

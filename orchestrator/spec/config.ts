@@ -9,27 +9,34 @@ import { suggest } from './suggest.ts'
 export type ConfigProblem = { path: Path; of: 'key' | 'value'; message: string }
 export type CheckedConfig = { config: Record<string, Json>; problems: ConfigProblem[] }
 
-/** Checks `with:` of stages against their entries' JSON Schemas and fills in the defaults. One per parsed file. */
-export class ConfigChecker {
-  // `strict` off: the worker's schema is the worker's business, and a keyword that we don't know is no user's mistake.
-  readonly #ajv = new Ajv2020({
-    allErrors: true,
-    useDefaults: true,
-    verbose: true,
-    strict: false,
-    validateFormats: false,
-  })
-  readonly #compiled = new Map<EntryDescription, ValidateFunction>()
+// `strict` off: the worker's schema is the worker's business, and a keyword that we don't know is no user's mistake.
+const ajv = new Ajv2020({ allErrors: true, useDefaults: true, verbose: true, strict: false, validateFormats: false })
+/** Compiling takes far longer than checking, and a server checks the same workers' stages again and again. */
+const compiled = new WeakMap<EntryDescription, ValidateFunction>()
 
-  /** Throws what Ajv throws where the schema itself is none. `config` must be the caller's own copy. */
-  check(entry: EntryDescription, config: Record<string, Json>, where: Path): CheckedConfig {
-    const validate = this.#compiled.get(entry) ?? this.#ajv.compile(entry.config)
-    this.#compiled.set(entry, validate)
-    if (validate(config)) return { config, problems: [] }
-    const errors = withoutEchoes(validate.errors ?? [])
-    const problems = errors.map((error) => toProblem(error, entry.config, where))
-    return { config, problems: [...new Map(problems.map((p) => [JSON.stringify(p), p])).values()] }
+function compile(entry: EntryDescription): ValidateFunction {
+  const known = compiled.get(entry)
+  if (known) return known
+  try {
+    const validate = ajv.compile(entry.config)
+    compiled.set(entry, validate)
+    return validate
+  } finally {
+    // Ajv would keep every schema that it has ever seen, and refuse a second one with the same $id.
+    ajv.removeSchema(entry.config)
   }
+}
+
+/**
+ * Checks `with:` of a stage against its entry's JSON Schema and fills in the defaults. `config` must be the caller's
+ * own copy. Throws what Ajv throws where the schema itself is none.
+ */
+export function checkConfig(entry: EntryDescription, config: Record<string, Json>, where: Path): CheckedConfig {
+  const validate = compile(entry)
+  if (validate(config)) return { config, problems: [] }
+  const errors = withoutEchoes(validate.errors ?? [])
+  const problems = errors.map((error) => toProblem(error, entry.config, where))
+  return { config, problems: [...new Map(problems.map((p) => [JSON.stringify(p), p])).values()] }
 }
 
 /** Each failed alternative of `anyOf` reports too: where none got any further than the value itself, one sentence says it all. */

@@ -21,6 +21,8 @@ export function layer(base: Json, basePlace: PlaceOf, overrides: readonly Overri
         if (target === undefined || target === null || isMap(target)) {
           const map = target ?? {}
           const child = Object.hasOwn(map, key) ? map[key] : undefined
+          // A map that only the override's path makes has no other place than that path.
+          if (child === undefined) origins.push({ path: [...at, key], place: () => override.place([], 'key') })
           return { ...map, [key]: set(child, [...at, key], deeper, from, next) }
         }
         const message = `${showPath([...name, ...at])} is ${show(target)}, expected a map to set '${key}' in`

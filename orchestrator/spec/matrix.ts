@@ -45,7 +45,8 @@ class Expansion {
       .filter((options) => !excluded.some((match) => match(options)))
       .map((options) => cell(axes, options))
     cells.push(...list(include).flatMap((item, index) => this.#included(item, ['matrix', 'include', index], axes)))
-    if (cells.length === 0) this.#report(this.#place(['matrix']), 'matrix: no cell is left, expected at least one')
+    if (cells.length === 0 && size > 0)
+      this.#report(this.#place(['matrix']), 'matrix: no cell is left, expected at least one')
     this.#findDoubles(cells)
     return { axes, cells }
   }

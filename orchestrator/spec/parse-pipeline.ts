@@ -2,10 +2,10 @@ import type { WorkerDescription } from '../protocol/worker-description.ts'
 import { buildCells } from './cells.ts'
 import { checkShape } from './check-shape.ts'
 import { readDocument, type SourceDocument } from './document.ts'
-import { layer } from './layers.ts'
+import { layer, type PlaceOf } from './layers.ts'
 import { expandMatrix } from './matrix.ts'
 import type { Json, Pipeline, Problem } from './pipeline.ts'
-import type { Problems } from './problems.ts'
+import type { Problems, Report } from './problems.ts'
 import { readData, readLabels, readReport, readSecrets } from './sections.ts'
 import { selectCells } from './select-cells.ts'
 import { readSettings } from './settings.ts'
@@ -30,6 +30,8 @@ export type PipelineSource = {
   env: Readonly<Record<string, string>>
 }
 
+const maxStages = 1000
+
 /** Checks a pipeline file against itself and its worker. Pure; never throws; tells every problem at once. */
 export function parsePipeline(source: PipelineSource): { pipeline: Pipeline } | { problems: Problem[] } {
   const { document, problems } = readDocument(source.file, source.text)
@@ -48,10 +50,7 @@ function check(source: PipelineSource, document: SourceDocument, problems: Probl
   for (const found of checkShape(PipelineShape, layered.value, [])) report(place(found.path, found.of), found.message)
   const file = isMap(layered.value) ? layered.value : {}
   const stages = isMap(file.stages) ? file.stages : {}
-  if (Object.hasOwn(stages, 'data'))
-    report(place(['stages', 'data'], 'key'), "a stage can't be named 'data', which names the data sources")
-  if (isMap(file.stages) && Object.keys(stages).length === 0)
-    report(place(['stages']), 'stages: expected at least one stage')
+  checkNames(file, stages, place, report)
   /** Sections outside the stages know the environment, but no cell. */
   const section = (name: string): Json =>
     substitute(file[name] ?? null, { matrix: null, env: source.env }, (path, message) =>
@@ -86,6 +85,18 @@ function check(source: PipelineSource, document: SourceDocument, problems: Probl
     labels: readLabels(section('labels')),
     priority: typeof file.priority === 'number' ? file.priority : 0,
   }
+}
+
+/** What the shape alone can't say about the names of the stages. */
+function checkNames(file: Record<string, Json>, stages: Record<string, Json>, place: PlaceOf, report: Report): void {
+  const names = Object.keys(stages)
+  if (isMap(file.stages) && names.length === 0) report(place(['stages']), 'stages: expected at least one stage')
+  if (names.includes('data'))
+    report(place(['stages', 'data'], 'key'), "a stage can't be named 'data', which names the data sources")
+  if (names.length <= maxStages) return
+  report(place(['stages'], 'key'), `stages: expected at most ${maxStages}, found ${names.length}`)
+  // A program wrote this file, and looking at all of it would take very long.
+  for (const name of names.slice(maxStages)) delete stages[name]
 }
 
 /** Plain axes may name the environment; overrides are filled in cell by cell, where `${matrix.…}` has a value too. */

@@ -1,6 +1,6 @@
 import type { EntryDescription, WorkerDescription } from '../protocol/worker-description.ts'
 import { checkShape } from './check-shape.ts'
-import type { ConfigChecker } from './config.ts'
+import { checkConfig } from './config.ts'
 import { readInputs } from './inputs.ts'
 import type { Layered } from './layers.ts'
 import type { Json, Place, Stage } from './pipeline.ts'
@@ -18,7 +18,6 @@ export type Surroundings = {
   /** Stage -> its entry, or null where that isn't the same in each cell. */
   entries: ReadonlyMap<string, string | null>
   data: readonly string[]
-  configs: ConfigChecker
 }
 
 /** A stage with overrides applied and variables filled in; `stage` may be incomplete where there are problems. */
@@ -59,7 +58,7 @@ export function buildStage(name: string, layered: Layered, scope: Scope, around:
   if (entry !== null && (raw.with === undefined || raw.with === null || isMap(raw.with))) {
     const where = [name, 'with']
     try {
-      const checked = around.configs.check(entry, stage.config, where)
+      const checked = checkConfig(entry, stage.config, where)
       for (const { path, of, message } of checked.problems) report(['with', ...path], message, of)
     } catch (error) {
       const message = `entry '${stage.entry}': expected a JSON Schema as its config: ${(error as Error).message}`

@@ -1,9 +1,12 @@
 import { distance } from 'fastest-levenshtein'
 
+/** A guess isn't worth comparing with thousands of names. */
+const guessedFrom = 300
+
 /** `; did you mean 'train'?` where a known name is close, else `; there is a, b and c`, else nothing. */
 export function suggest(found: string, known: Iterable<string>): string {
   const names = [...known]
-  const close = closest(found, names)
+  const close = closest(found, names.slice(0, guessedFrom))
   if (close !== null) return `; did you mean '${close}'?`
   if (names.length === 0) return ''
   const shown = names.slice(0, 8)

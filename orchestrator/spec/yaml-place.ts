@@ -1,4 +1,4 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type Pair } from 'yaml'
+import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml'
 import type { Path } from './show.ts'
 
 /** Offset of what stands at `path` below `node`, or of the innermost part of the path that exists. */
@@ -13,7 +13,7 @@ export function offsetOf(
   for (const [index, part] of path.entries()) {
     if (isAlias(node)) node = targets.get(node)
     if (isMap(node)) {
-      const pair: Pair | undefined = node.items.find((item) => keyOf(item) === String(part))
+      const pair = pairsOf(node).get(String(part))
       if (pair === undefined) return offset
       const asked = of === 'key' && index === path.length - 1
       offset = (asked || !standsOut(pair.value) ? offsetOfNode(pair.key) : offsetOfNode(pair.value)) ?? offset
@@ -25,6 +25,21 @@ export function offsetOf(
     } else return offset
   }
   return offset
+}
+
+/** Files are looked up as often as they have problems, and a broken file may have very many. */
+const indexes = new WeakMap<YAMLMap, Map<string, Pair>>()
+
+function pairsOf(node: YAMLMap): Map<string, Pair> {
+  const known = indexes.get(node)
+  if (known) return known
+  const pairs = new Map<string, Pair>()
+  for (const pair of node.items) {
+    const key = keyOf(pair)
+    if (key !== null && !pairs.has(key)) pairs.set(key, pair)
+  }
+  indexes.set(node, pairs)
+  return pairs
 }
 
 export const offsetOfNode = (node: unknown): number | undefined =>
