@@ -95,6 +95,16 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
     for (const other of touchedBy(context, aggregate))
       void commands.send(other).catch((error: unknown) => log.error({ err: error }, 'look not sent'))
   })
+  let resolveStopped = (): void => {}
+  const stopped = new Promise<void>((resolve) => {
+    resolveStopped = resolve
+  })
+  let stopping = false
+  const stop = (): void => {
+    if (stopping) return
+    stopping = true
+    void unwind(undo, log).then(resolveStopped)
+  }
   const host = hostname()
   const found = await hostCapacity()
   const context: Context = {
@@ -102,6 +112,10 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
     host,
     store,
     control,
+    lostControl: () => {
+      log.error('another control plane has taken the store; this one ends')
+      stop()
+    },
     ledger,
     capacity,
     commands,
@@ -142,16 +156,6 @@ async function start(settings: Settings, log: Logger, undo: Undo): Promise<Daemo
     forceCloseConnections: true,
   })
   const idle = whenIdle(settings.idleMs, () => [...aggregates.runs.values()].every((run) => run.state !== 'running'))
-  let resolveStopped = (): void => {}
-  const stopped = new Promise<void>((resolve) => {
-    resolveStopped = resolve
-  })
-  let stopping = false
-  const stop = (): void => {
-    if (stopping) return
-    stopping = true
-    void unwind(undo, log).then(resolveStopped)
-  }
   const startedAt = Date.now()
   const address = settings.tcp ? `http://${settings.tcp.host}:${settings.tcp.port}` : null
   const health = (): Health => ({

@@ -22,6 +22,8 @@ export type Context = {
   host: string
   store: Store
   control: Control
+  /** Another control plane has the store now: this one has to end, and leave its attempts to the other. */
+  lostControl: () => void
   ledger: Ledger
   capacity: Capacity
   commands: Commands

@@ -14,6 +14,8 @@ export const attemptId = (key: string, shards: number, shard: number, fence: num
  * that finds no room, else a large one could wait behind small ones for ever.
  */
 export async function conductPool(context: Context, pool: string): Promise<void> {
+  if (candidates(context, pool).length === 0) return
+  if (!(await context.control.stillOwner())) return context.lostControl()
   let full: { reason: string; ahead: number } | null = null
   for (const candidate of candidates(context, pool)) {
     const name = `${candidate.job.key}/${candidate.shard}`
