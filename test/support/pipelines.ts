@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Client } from '../../orchestrator/cli/client/client.ts'
 import { prepare, upload } from '../../orchestrator/cli/submit/submit.ts'
 import type { RunView } from '../../orchestrator/server/api.ts'
-import { root } from './daemon.ts'
+import { root } from './spawn-daemon.ts'
 
 /** The worker of 30 lines that no stage name of the control plane knows anything about. */
 export const foreignWorker = join(root, 'test/fixtures/foreign-worker')

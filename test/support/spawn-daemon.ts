@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type Client, createClient } from '../../orchestrator/cli/client/client.ts'
+import { socketPath } from '../../orchestrator/ledger/socket-path.ts'
+import { ErrorBody } from '../../orchestrator/server/api.ts'
+
+export const root = resolve(import.meta.dirname, '../..')
+const node = join(root, 'node_modules/.bin/node')
+
+export type Daemon = {
+  client: Client
+  process: ChildProcess
+  /** Ends it as a crash would. */
+  kill: () => Promise<void>
+  stop: () => Promise<void>
+}
+
+/** A real daemon in a process of its own; what it answers when it can't start is thrown as ErrorBody. */
+export async function spawnDaemon(
+  state: string,
+  env: Record<string, string> = {},
+  args: string[] = [],
+): Promise<Daemon> {
+  const main = join(root, 'orchestrator/server/main.ts')
+  const child = spawn(node, [main, '--state', state, ...args], {
+    env: { ...bare(), ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  const lines = createInterface({ input: child.stdout })
+  const [first] = (await Promise.race([
+    once(lines, 'line'),
+    exited.then(() => Promise.reject(new Error('the daemon said nothing'))),
+  ])) as [string]
+  const said: unknown = JSON.parse(first)
+  if (ErrorBody.safeParse(said).success) {
+    await exited
+    throw said
+  }
+  const end = (signal: NodeJS.Signals) => async () => {
+    child.kill(signal)
+    await exited
+  }
+  return {
+    client: createClient({ kind: 'socket', path: socketPath(state, 'daemon.sock') }),
+    process: child,
+    kill: end('SIGKILL'),
+    stop: end('SIGTERM'),
+  }
+}
+
+/** Nothing of the tester's own settings reaches what is tested. */
+export const bare = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(ORCHESTRATE_|AWS_|REDIS_URL$)/.test(name)))
