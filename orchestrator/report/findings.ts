@@ -34,14 +34,12 @@ export function findings(input: ReportInput): Findings {
   return {
     headline: headline(input, table, lead),
     test: lead ? testSentence(lead) : null,
-    measured: [...(lead ? aboutThing(lead) : []), ...others(compared, lead), ...metricSentences(table)],
-    caveats: [
-      ...unfinished(input),
-      ...(lead ? caveatsOf(lead) : []),
-      ...refusals(compared),
-      ...sanity(table),
-      ...scope(table),
+    measured: [
+      ...(lead && lead.row === firstVariant(table) ? aboutThing(lead) : []),
+      ...others(compared, lead),
+      ...metricSentences(table),
     ],
+    caveats: [...unfinished(input), ...(lead ? caveatsOf(lead) : []), ...sanity(table), ...scope(table)],
   }
 }
 
@@ -83,6 +81,9 @@ function testSentence({ first, second, pairs, n, p, tests }: Tested): string {
   return `Exact McNemar on ${plural(n, 'paired trial')}: ${first} alone solved ${pairs.onlyFirst}, ${second} alone ${pairs.onlySecond}; ${pEquals(p).replaceAll(' ', '\u00a0')}${corrected}.`
 }
 
+/** The whole recipe stands first; other rows leave out more than what the baseline is named after. */
+const firstVariant = ({ rows }: Table) => rows.find(({ kind, baseline }) => kind === 'cell' && !baseline)?.name
+
 /** A baseline called `no-depth-expert` names what the comparison is about: the depth expert. */
 function aboutThing(lead: Tested): string[] {
   const thing = /^(?:no|without)[-_ ](.+)$/i.exec(lead.baseline)?.[1]?.replaceAll(/[-_]/g, ' ')
@@ -91,9 +92,9 @@ function aboutThing(lead: Tested): string[] {
   const figures = `${ratio(withIt, lead.n)} trials solved with it, ${ratio(without, lead.n)} without`
   switch (lead.verdict) {
     case 'better':
-      return [`At this size the ${thing} helps this policy on these trials: ${figures}.`]
+      return [`At this size the policy does better on these trials with the ${thing}: ${figures}.`]
     case 'worse':
-      return [`At this size the ${thing} harms this policy on these trials: ${figures}.`]
+      return [`At this size the policy does worse on these trials with the ${thing}: ${figures}.`]
     case 'no difference shown':
       return lead.difference.value <= 0
         ? [`At this size the ${thing} doesn’t help the policy, as far as these trials can tell: ${figures}.`]
@@ -152,11 +153,6 @@ function caveatsOf(lead: Tested): string[] {
     ...(ceiling ? ['Both solve nearly every trial: tasks this easy can’t tell them apart.'] : []),
   ]
 }
-
-const refusals = (compared: Comparison[]) =>
-  compared.flatMap((one) =>
-    one.kind === 'refused' ? [`${one.first} isn’t compared with ${one.second}: ${one.reason}.`] : [],
-  )
 
 function sanity({ rows }: Table): string[] {
   return rows.flatMap(({ kind, name, mean }) => {

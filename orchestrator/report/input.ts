@@ -101,9 +101,9 @@ export type Trial = {
 export type Curve = { job: string; metrics: Record<string, [step: number, value: number][]> }
 
 /**
- * A picture or clip that a worker gave out to be shown. Its name says what it is: `depth/<frame>/<part>` with part `input`,
- * `predicted` or `truth` (also `rgb`, `prediction`, `label`, `ground_truth`), and `rollout/<anything>` for clips; dots and dashes
- * may stand for the slashes. Equal names in two cells stand side by side.
+ * A picture or clip that a worker gave out to be shown. Its name, words between slashes or dots, says what it is:
+ * `trials/<policy>/<task>/<trial>` a clip of a trial; `<frame>/input`, `/truth`, `/predicted` the parts of one frame; `depth…` a
+ * sheet with all of them side by side; anything else a look at the data. Clips are told from pictures by their type.
  */
 export type Sample = {
   name: string

@@ -89,7 +89,9 @@ const bullets = (lines: string[]) => lines.map((line) => `- ${md(line)}`).join('
 const failures = (input: ReportInput) =>
   bullets(
     input.jobs.flatMap((job) =>
-      job.error ? [`${jobName(job, input)} failed after ${plural(job.attempts, 'attempt')}: ${job.error.message}`] : [],
+      job.error && job.error.code !== 'INPUT_FAILED'
+        ? [`${jobName(job, input)} failed after ${plural(job.attempts, 'attempt')}: ${job.error.message}`]
+        : [],
     ),
   )
 
@@ -138,4 +140,5 @@ export function md(text: string): string {
     .replace(/^([-+]|\d+\.)(\s|$)/, '\\$1$2')
 }
 
-const code = (text: string) => `\`${text.replaceAll(/[`\s\p{Cc}\p{Cf}|<>]/gu, '')}\``
+/** Ids and digests as code; what no id has is left out. */
+const code = (text: string) => `\`${text.replaceAll(/[^\w.:…-]/g, '')}\``

@@ -43,7 +43,9 @@ export function headLines({ run, goodput, madeAt }: ReportInput, colour: boolean
   const head = (rest: string[]) =>
     `${paint(marks[run.state])} ${[c.bold(plain(run.pipeline)), ...words, ...rest].join(' · ')}`
   const last = goodputWords(goodput)
-  return stringWidth(head(last)) <= width ? [head(last)] : [head([]), ...last.map((line) => `  ${line}`)]
+  return stringWidth(head(last)) <= width
+    ? [head(last)]
+    : [head([]), ...last.flatMap((line) => wrap(line, width - 2, '  ')).map((line) => `  ${line}`)]
 }
 
 function goodputWords(goodput: Goodput | null): string[] {

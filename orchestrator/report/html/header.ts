@@ -43,7 +43,7 @@ const ledes = ({ test, measured, caveats }: Findings): Safe[] => [
 
 function failures(input: ReportInput): Safe[] {
   return input.jobs.flatMap((job) => {
-    if (!job.error) return []
+    if (!job.error || job.error.code === 'INPUT_FAILED') return [] // what failed first says it all
     const { message, hint } = job.error
     const after = job.attempts > 0 ? ` after ${plural(job.attempts, 'attempt')}` : ''
     return [

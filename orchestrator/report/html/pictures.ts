@@ -1,30 +1,32 @@
 import type { ReportInput, Sample } from '../input.ts'
 import { html, type Safe } from './escape.ts'
 import { media } from './media.ts'
-import { clipRows, type DepthGroup, depthGroups } from './samples.ts'
+import { clipRows, type Frame, frames, type Sheet, sheets } from './samples.ts'
 
-/** Depth pictures: what the model saw, what is true, what each cell predicted. */
+/** Depth pictures: what the model saw, what is true, what each cell predicted; then what else the workers drew. */
 export function depthPictures(input: ReportInput): Safe | null {
-  const groups = depthGroups(input)
-  if (groups.length === 0) return null
-  return html`<section aria-labelledby="s-p"><h2 id="s-p">Depth</h2><p>As the worker drew them: the picture that goes in, the ground truth, and what was predicted.</p>
-${groups.map(frame)}
-<div class="scale"><span>near</span><i></i><span>far; cividis, near is yellow</span></div></section>`
+  const [triples, own] = [frames(input), sheets(input)]
+  if (triples.length + own.length === 0) return null
+  const depth = triples.length > 0 || own.some(({ sample }) => /depth/i.test(sample.name))
+  return html`<section aria-labelledby="s-p"><h2 id="s-p">${depth ? 'Depth' : 'Pictures'}</h2><p>As the workers drew them.</p>
+${triples.map(triple)}
+${own.length > 0 ? html`<div class="sheets">${own.map(sheet)}</div>` : null}
+${depth ? html`<div class="scale"><span>near</span><i></i><span>far; cividis, near is yellow</span></div>` : null}</section>`
 }
 
-function frame({ stage, frame: name, pictures, whole }: DepthGroup): Safe {
+function triple({ stage, name, pictures }: Frame): Safe {
   const shown = pictures.map(({ part, sample, who }) => {
     const label = who === '' ? part : `${part}, ${who}`
-    return figure(
-      sample,
-      html`${label}${sample.caption === null ? null : html`<small>${sample.caption}</small>`}`,
-      `${stage} ${name}: ${label}`,
-    )
+    const caption = html`${label}${sample.caption === null ? null : html`<small>${sample.caption}</small>`}`
+    return figure(sample, caption, `${stage} ${name}: ${label}`)
   })
-  const rest = whole.map((sample) =>
-    figure(sample, sample.caption ?? sample.name, sample.caption ?? `${stage}: ${sample.name}`),
-  )
-  return html`<h3>${stage} <small>${name}</small></h3><div class="pics">${shown}${rest}</div>`
+  return html`<h3>${stage} <small>${name}</small></h3><div class="pics">${shown}</div>`
+}
+
+function sheet({ stage, who, sample }: Sheet): Safe {
+  const about = sample.caption ?? sample.name
+  const title = who === '' ? stage : `${stage}, ${who}`
+  return figure(sample, html`<b>${title}</b><small>${about}</small>`, `${title}: ${about}`)
 }
 
 function figure(sample: Sample, caption: Safe | string, words: string): Safe {
@@ -32,22 +34,18 @@ function figure(sample: Sample, caption: Safe | string, words: string): Safe {
   return html`<figure>${shown}<figcaption>${caption}</figcaption></figure>`
 }
 
-/** Clips of trials, a row for each cell. */
+/** Clips of trials, a row for each cell; then those of the data. */
 export function rollouts(input: ReportInput): Safe | null {
   const rows = clipRows(input)
   if (rows.length === 0) return null
-  const shared =
-    rows.length > 1 &&
-    rows.every(({ clips }) => clips.some(({ name }) => rows[0]?.clips.some((one) => one.name === name)))
-  return html`<section aria-labelledby="s-r"><h2 id="s-r">${shared ? 'Rollouts at the same trials' : 'Rollouts'}</h2><p>As the worker recorded them; clips of one trial stand over each other.</p>
-<div class="rolls">${rows.map(
-    ({ who, clips }) =>
-      html`<div class="roll"><h3>${who}</h3><div class="pics">${clips.map(({ name, sample }) =>
-        figure(
-          sample,
-          html`${name}${sample.caption === null ? null : html`<small>${sample.caption}</small>`}`,
-          `Clip of ${who}, ${name}${sample.caption === null ? '' : `: ${sample.caption}`}`,
-        ),
-      )}</div></div>`,
-  )}</div></section>`
+  const trials = rows.filter((row) => row.trials)
+  const names = trials.map(({ clips }) => clips.map(({ name }) => name).join('\n'))
+  const same = trials.length > 1 && names.every((own) => own === names[0])
+  return html`<section aria-labelledby="s-r"><h2 id="s-r">${same ? 'Rollouts at the same trials' : 'Rollouts'}</h2><p>As the workers recorded them${same ? '; one column, one trial' : ''}.</p>
+${rows.map(
+  ({ who, clips }) =>
+    html`<div class="roll"><h3>${who}</h3><div class="pics">${clips.map(({ name, sample }) =>
+      figure(sample, sample.caption ?? name, `Clip of ${who}: ${sample.caption ?? name}`),
+    )}</div></div>`,
+)}</section>`
 }

@@ -8,7 +8,7 @@ import { jobState } from './marks.ts'
 const words: Record<Phase, string> = {
   queued: 'queueing',
   starting: 'starting',
-  training: 'working',
+  training: 'training',
   saving: 'saving',
   lost: 'lost',
 }
