@@ -1,19 +1,7 @@
 import { type Comparison, comparisons, type Tested } from './compare.ts'
-import {
-  hundredths,
-  interval,
-  list,
-  measured,
-  pEquals,
-  percent,
-  plural,
-  points,
-  pointsInterval,
-  ratio,
-} from './figures.ts'
+import { interval, list, measured, pEquals, percent, plural, points, pointsInterval, ratio } from './figures.ts'
 import type { ReportInput } from './input.ts'
 import { buildTable, type Row, type Table } from './table.ts'
-import type { Value } from './values.ts'
 
 /** What a report says in words, all of it derived from the values: nothing is claimed that wasn't measured. */
 export type Findings = {
@@ -172,18 +160,4 @@ function scope({ columns, rows }: Table): string[] {
   return counts
     ? [`${plural(columns.length, 'task').replace(' ', '\u00a0')}, chosen, not sampled: nothing follows for others.`]
     : []
-}
-
-/** A value of the table in words, for those who can't see its place: `39/40, 97.5 % [87.1, 99.6]`. */
-export function valueText(value: Value): string {
-  switch (value.kind) {
-    case 'count':
-      return `${ratio(value.k, value.n)}, ${hundredths(value.k / value.n)}\u00a0% ${interval(value.interval)}`
-    case 'numbers':
-      return value.values.map(measured).join(', ')
-    case 'none':
-      return '–'
-    case 'noneYet':
-      return 'none yet'
-  }
 }
