@@ -20,12 +20,13 @@ export async function untilUnlocked(claim: string, signal: AbortSignal): Promise
 /** The file is opened here, never by flock itself, which would make it, and so claim the attempt. */
 async function flock(path: string, options: string[], signal?: AbortSignal): Promise<number> {
   const file = await open(path, 'r')
-  let child: ChildProcess
-  try {
-    child = spawn('flock', [...options, '3'], { stdio: ['ignore', 'ignore', 'ignore', file.fd] })
-  } finally {
-    await file.close() // from now on it's the child's alone, or the daemon would hold what it asks about
-  }
+  const child = spawn('flock', [...options, '3'], { stdio: ['ignore', 'ignore', 'ignore', file.fd] })
+  const ended = endOf(child, signal) // listens at once: it may be over before the file is closed
+  await Promise.allSettled([file.close()]) // the child has it now; else this process would hold what it asks about
+  return ended
+}
+
+function endOf(child: ChildProcess, signal?: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     const abort = () => {
       child.kill('SIGKILL')

@@ -87,13 +87,13 @@ export class LocalEngine implements Engine {
     if (isRunning(claim)) {
       // A launcher that is killed can't record how its ranks ended; on SIGQUIT it kills them, and does.
       sendSignal(claim.pid, signal === 'SIGKILL' ? 'SIGQUIT' : signal)
-      if (signal === 'SIGKILL') setTimeout(() => void this.#killWithoutRecord(attempt), KILL_TAKES_MS).unref()
+      if (signal === 'SIGKILL') setTimeout(() => void this.#killOrphans(attempt), KILL_TAKES_MS).unref()
     } else if (signal === 'SIGKILL') {
-      await this.#killWithoutRecord(attempt)
+      await this.#killOrphans(attempt)
     }
   }
 
-  async #killWithoutRecord(attempt: string): Promise<void> {
+  async #killOrphans(attempt: string): Promise<void> {
     const directory = this.directory(attempt)
     try {
       const claim = await readClaim(directory)
@@ -115,12 +115,16 @@ export class LocalEngine implements Engine {
     const directory = this.directory(attempt)
     await unlessAborted(this.#launchers.get(attempt), signal)
     await untilClaimed(directory, signal)
+    const claim = await readClaim(directory)
+    if (claim === null || claim === 'revoked' || (await readExit(directory))) return
+    // A launcher that was killed leaves ranks for a moment, which hold the lock. Its guardian ends them, if it can.
+    const orphans = isRunning(claim) ? undefined : setTimeout(() => void this.#killOrphans(attempt), KILL_TAKES_MS)
     try {
-      // A launcher that was killed leaves ranks for a moment, which hold the lock.
-      if ((await readClaim(directory)) === 'revoked' || (await readExit(directory))) return
       await untilUnlocked(claimPath(directory), signal)
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
+    } finally {
+      clearTimeout(orphans)
     }
   }
 

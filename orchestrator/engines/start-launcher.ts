@@ -32,7 +32,6 @@ export async function startLauncher(
     child.once('close', (code, signal) => resolve(code ?? String(signal)))
   })
   try {
-    await log.close()
     const answer = await answered
     if (answer !== 'claimed or taken') {
       const said = (await readFile(logPath, 'utf8')).trim().split('\n').at(-1)
@@ -42,6 +41,7 @@ export async function startLauncher(
     if (error instanceof OrchestrateError) throw error
     throw new OrchestrateError('PYTHON_MISSING', `can't start ${python}: ${error}`, { cause: error })
   } finally {
+    await log.close()
     child.stdout?.destroy()
     child.unref()
   }

@@ -21,18 +21,19 @@ class Gang:
     Nothing is asked for at intervals: signals, deaths and output each make a file descriptor readable.
     """
 
-    def __init__(self, job: Job, directory: str, session: int | None, port: int) -> None:
+    def __init__(self, job: Job, directory: str, session: int | None, lock: int, port: int) -> None:
         self.ranks: list[Rank] = []
         self.cause = "ranks"
         self.first_bad: int | None = None
         self._job = job
         self._directory = directory
         self._session = session
+        self._lock = lock
         self._port = port
         self._stopping = False
         self._kill_at: float | None = None
         self._time_at: float | None = None
-        self._guardian = Guardian(directory, session)
+        self._guardian = Guardian(directory, session, lock)
         self._poll = select.poll()
         self._signals = -1
         self._readers: dict[int, Rank] = {}
@@ -130,7 +131,7 @@ class Gang:
                 rank.kill()  # its group: before it is waited for, since that frees its number for others
         pid, status, usage = os.wait4(child.si_pid, 0)
         if pid == self._guardian.pid:
-            self._guardian = Guardian(self._directory, self._session)
+            self._guardian = Guardian(self._directory, self._session, self._lock)
         for rank in self.ranks:
             if rank.pid == pid and rank.exit is None:
                 rank.ended(status, usage.ru_maxrss)

@@ -1,21 +1,23 @@
 """A process that ends the ranks when their launcher was killed: nobody would read their output or record their end."""
 
 import os
-import time
 
-from launcher.claim import is_over
 from launcher.strays import kill_strays
 
 
 class Guardian:
     """Waits at the end of a pipe that closes with the launcher, however that ends; costs nothing meanwhile."""
 
-    def __init__(self, directory: str, session: int | None) -> None:
+    def __init__(self, directory: str, session: int | None, lock: int) -> None:
         read, self._write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                _guard(read, directory, session)
+                os.chdir("/")
+                os.dup2(read, 0)
+                os.dup2(lock, 1)  # held until nothing is left: only then is the attempt over
+                os.closerange(2, 1 << 16)
+                _guard(directory, session)
             finally:
                 os._exit(0)
         os.close(read)
@@ -28,18 +30,10 @@ class Guardian:
             pass
 
 
-def _guard(pipe: int, directory: str, session: int | None) -> None:
-    os.chdir("/")
-    os.closerange(0, pipe)  # the lock too: it is for those whom the guardian may have to end
-    os.closerange(pipe + 1, 1 << 16)
-    if os.read(pipe, 1):
+def _guard(directory: str, session: int | None) -> None:
+    if os.read(0, 1):
         return
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        kill_strays(directory, session, {os.getpid()})
-        if is_over(directory):
-            break
-        time.sleep(0.005)  # a rank was just being started, and isn't recognisable yet
+    kill_strays(directory, session, {os.getpid()})
     try:
         os.unlink(f"{directory}/secrets.json")
     except OSError:

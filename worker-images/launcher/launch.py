@@ -41,17 +41,18 @@ def main(arguments: list[str]) -> int:
     # Before the claim, which tells others this pid: from then on no signal may be lost, nor end this process.
     block(*SIGNALS)
     ignore(SIGUSR1, SIGUSR2)
-    if claim(directory) is None:
+    lock = claim(directory)
+    if lock is None:
         if is_over(directory):
             remove_secrets(directory)  # whoever started this launcher had just written them
         say("taken")
         return 0
     say("claimed")
-    run(directory)
+    run(directory, lock)
     return 0
 
 
-def run(directory: str) -> None:
+def run(directory: str, lock: int) -> None:
     """From the claim to exit.json, which is always written."""
     started = time.time() * 1000
     attempt = os.path.basename(directory)
@@ -61,12 +62,12 @@ def run(directory: str) -> None:
         job = Job(f"{directory}/job.json")
         attempt = job.attempt
         os.chdir(job.code)
-        locks = [lock_gpu(gpu) for gpu in job.gpus]
+        for gpu in job.gpus:
+            lock_gpu(gpu)
         port = reserve_port()
-        gang = Gang(job, directory, own_session(), port.getsockname()[1])
+        gang = Gang(job, directory, own_session(), lock, port.getsockname()[1])
         gang.start()
         gang.watch(deliver(*SIGNALS))
-        del locks
     except (OSError, ValueError) as error:
         message = str(error)
     except Exception as error:
@@ -109,8 +110,8 @@ def reserve_port() -> "_socket.socket":
     return port
 
 
-def lock_gpu(uuid: str) -> int:
-    """Locks a GPU against other control planes of this machine, as long as this process or a rank lives.
+def lock_gpu(uuid: str) -> None:
+    """Locks a GPU against other control planes of this machine, until this process and the ranks have ended.
 
     Raises:
         OSError: another attempt holds it.
@@ -125,7 +126,6 @@ def lock_gpu(uuid: str) -> int:
     except BlockingIOError:
         raise OSError(f"GPU {uuid} is in use by another attempt on this machine ({path} is locked)") from None
     os.set_inheritable(fd, True)
-    return fd
 
 
 def remove_secrets(directory: str) -> None:
