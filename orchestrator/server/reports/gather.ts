@@ -9,12 +9,13 @@ import type { AttemptLog } from '../attempt-log.ts'
 import { jobsOf } from '../conduct/conduct-run.ts'
 import type { Context } from '../conduct/context.ts'
 import { addPhases, goodput, jobPhases, noPhases } from '../views/goodput.ts'
-import { isCached } from '../views/job-view.ts'
+import { isCached, thin } from '../views/job-view.ts'
 import { cellMetrics, logsOf } from '../views/run-view.ts'
 import { readTrials } from './read-trials.ts'
 
 const MAX_SAMPLE = 2 << 20
 const MAX_SAMPLES = 60
+const CURVE_POINTS = 200
 const mimes: Record<string, string> = {
   '.png': 'image/png',
   '.webp': 'image/webp',
@@ -147,9 +148,23 @@ function curveOf(job: Job, logs: Map<string, AttemptLog> | undefined): ReportInp
   return [
     {
       job: job.key,
-      metrics: Object.fromEntries(names.map((name) => [name, [...(metrics[name] ?? [])].sort(([a], [b]) => a - b)])),
+      metrics: Object.fromEntries(names.map((name) => [name, thinPoints([...(metrics[name] ?? [])])])),
     },
   ]
+}
+
+/** As many points as a line in a report can show, each the mean of its share, by step. */
+function thinPoints(points: [step: number, value: number][]): [step: number, value: number][] {
+  const sorted = points.sort(([a], [b]) => a - b)
+  const steps = thin(
+    sorted.map(([step]) => step),
+    CURVE_POINTS,
+  )
+  const values = thin(
+    sorted.map(([, value]) => value),
+    CURVE_POINTS,
+  )
+  return steps.map((step, i) => [Math.round(step), values[i] ?? Number.NaN])
 }
 
 async function samplesOf(context: Context, job: Job, cells: string[], log: AttemptLog | undefined): Promise<Sample[]> {
