@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for_any
 from signal import SIG_IGN, SIGINT, SIGTERM, SIGUSR1, signal
 from typing import TypeVar
@@ -36,11 +37,14 @@ def spread(work: Callable[[Item], Result], items: Sequence[Item], processes: int
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(max(1, min(processes, len(items))), mp_context=context, initializer=_start)
     try:
-        pending = {pool.submit(work, item): index for index, item in enumerate(items)}
+        pending = {pool.submit(_attempt, work, item): index for index, item in enumerate(items)}
         while pending:
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=pending.__getitem__):
-                yield pending.pop(future), future.result()
+                result = future.result()
+                if isinstance(result, _Refusal):
+                    raise WorkerError(result.code, result.message, hint=result.hint, exit_code=result.exit_code)
+                yield pending.pop(future), result
     except BrokenProcessPool as error:
         message = "a process of this stage was killed from outside, perhaps for want of memory"
         raise WorkerError("PROCESS_DIED", message, exit_code=1) from error
@@ -49,6 +53,23 @@ def spread(work: Callable[[Item], Result], items: Sequence[Item], processes: int
         # Leaving early (SIGTERM, an error) doesn't wait for pieces that nobody wants any more.
         for child in multiprocessing.active_children():
             child.kill()
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """A `WorkerError` on its way between processes: exceptions with named arguments don't survive pickling."""
+
+    code: str
+    message: str
+    hint: str | None
+    exit_code: int
+
+
+def _attempt(work: Callable[[Item], Result], item: Item) -> Result | _Refusal:
+    try:
+        return work(item)
+    except WorkerError as error:
+        return _Refusal(error.code, error.message, error.hint, error.exit_code)
 
 
 def _start() -> None:

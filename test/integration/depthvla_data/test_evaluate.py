@@ -1,0 +1,69 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from depthvla.evaluation.trials import TrialRecord, placement_of, read_trials
+
+TASK = "drawer-open-v3"
+CONFIG = {"tasks": [TASK], "trials_per_task": 3, "max_steps": 60, "clips_per_task": 1}
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A policy that has learnt nothing, as a folder."""
+    import torch
+
+    from depthvla.model import normalisation
+    from depthvla.model.depthvla import DepthVLA
+    from depthvla.model.files import save_model
+    from depthvla.model.policy import KIND
+    from depthvla.model.presets import PRESETS
+
+    folder = tmp_path_factory.mktemp("policy")
+    torch.manual_seed(3)
+    save_model(folder, KIND, PRESETS["tiny"], DepthVLA(PRESETS["tiny"]).state_dict())
+    rng = np.random.default_rng(0)
+    spread = rng.normal(size=(50, 4)).astype(np.float32)
+    normalisation.write(folder, normalisation.measure(spread, spread))
+    return folder
+
+
+def timeless(folder: Path) -> list[TrialRecord]:
+    return [replace(record, wall_s=0) for record in read_trials(folder)]
+
+
+def test_every_trial_ends_the_same_however_trials_are_spread_and_batched(start, policy: Path) -> None:  # type: ignore[no-untyped-def]
+    one = start("one", "evaluate", CONFIG | {"batch_size": 3}, inputs={"policy": policy}, cores=1)
+    two = start("two", "evaluate", CONFIG | {"batch_size": 2}, inputs={"policy": policy}, cores=2)
+    assert (one.wait(), two.wait()) == (0, 0), one.stderr() + two.stderr()
+    records = timeless(two.output("trials"))
+    assert records == timeless(one.output("trials"))
+    assert len(records) == 9
+    assert [r.seed for r in records if r.policy == "expert"] == [placement_of(trial) for trial in range(3)]
+    # The same trial starts from the same place for everybody.
+    assert len({r.initial_state for r in records}) == 3
+    trained, untrained = ({r.policy_digest for r in records if r.policy == p} for p in ("trained", "untrained"))
+    assert len(trained) == len(untrained) == 1
+    assert trained != untrained
+
+
+def test_results_are_counts_and_clips_are_small(start, policy: Path) -> None:  # type: ignore[no-untyped-def]
+    attempt = start("counts", "evaluate", CONFIG | {"max_steps": 200}, inputs={"policy": policy})
+    assert attempt.wait() == 0, attempt.stderr()
+    (done,) = attempt.events("done")
+    assert set(done["metrics"]) == {f"success.{TASK}", "success.mean", "success.untrained", "success.expert"}
+    assert done["metrics"]["success.expert"] == {"k": 3, "n": 3}
+    assert done["metrics"]["success.mean"]["n"] == 3
+    assert [event["step"] for event in attempt.events("progress")][-1] == 9
+    (sample,) = attempt.events("sample")
+    assert 0 < (attempt.directory / sample["path"]).stat().st_size <= 300_000
+
+
+def test_what_is_no_policy_is_refused_by_name(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    attempt = start("none", "evaluate", CONFIG, inputs={"policy": tmp_path})
+    assert attempt.wait() == 65
+    (failed,) = attempt.events("failed")
+    assert failed["code"] == "MODEL_INVALID"
+    assert "Traceback" not in attempt.stderr()
