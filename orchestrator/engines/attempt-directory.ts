@@ -34,7 +34,7 @@ export async function revokeClaim(directory: string): Promise<boolean> {
     await writeFile(temporary, `${JSON.stringify({ revoked: true })}\n`, { flag: 'wx' })
     try {
       await link(temporary, claimPath(directory)) // appears whole, and fails if there is one
-      await rm(join(directory, 'secrets.json'), { force: true })
+      await removeSecrets(directory)
       return true
     } catch (error) {
       if (hasCode(error, 'EEXIST')) return false
@@ -60,6 +60,9 @@ export async function writeJob(directory: string, { job, secrets }: Launch): Pro
     await writeWhole(join(directory, 'job.json'), { ...job, secrets: secretsPath }, 0o644)
   })
 }
+
+/** For an attempt that is over, or never begins, and whose launcher can't do it. */
+export const removeSecrets = (directory: string) => rm(join(directory, 'secrets.json'), { force: true })
 
 async function writeWhole(path: string, value: unknown, mode: number): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`

@@ -2,7 +2,7 @@ import { watch } from 'node:fs'
 import { access, mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Logger } from 'pino'
-import { claimPath, hasCode, readClaim, readExit, revokeClaim, writeJob } from './attempt-directory.ts'
+import { claimPath, hasCode, readClaim, readExit, removeSecrets, revokeClaim, writeJob } from './attempt-directory.ts'
 import { isLocked, untilUnlocked } from './claim-lock.ts'
 import type { Engine, Launch, Observation, Signal } from './engine.ts'
 import { isRunning, killTree, sendSignal } from './processes.ts'
@@ -98,7 +98,9 @@ export class LocalEngine implements Engine {
     try {
       const claim = await readClaim(directory)
       if (claim === null || claim === 'revoked' || (await readExit(directory))) return
-      if (await isLocked(claimPath(directory))) await killTree(directory, claim)
+      if (!(await isLocked(claimPath(directory)))) return
+      await killTree(directory, claim)
+      await removeSecrets(directory)
     } catch (error) {
       this.#log.warn({ attempt, err: error }, 'attempt could not be killed')
     }
@@ -117,14 +119,15 @@ export class LocalEngine implements Engine {
     await untilClaimed(directory, signal)
     const claim = await readClaim(directory)
     if (claim === null || claim === 'revoked' || (await readExit(directory))) return
-    // A launcher that was killed leaves ranks for a moment, which hold the lock. Its guardian ends them, if it can.
-    const orphans = isRunning(claim) ? undefined : setTimeout(() => void this.#killOrphans(attempt), KILL_TAKES_MS)
+    // The kernel tells when the lock is free. What it can't tell: that launcher and guardian were both killed, and the
+    // ranks would hold the lock for ever.
+    const orphans = setInterval(() => isRunning(claim) || void this.#killOrphans(attempt), KILL_TAKES_MS)
     try {
       await untilUnlocked(claimPath(directory), signal)
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
     } finally {
-      clearTimeout(orphans)
+      clearInterval(orphans)
     }
   }
 
