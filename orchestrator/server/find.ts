@@ -1,11 +1,16 @@
 import { OrchestrateError } from '../errors.ts'
 import type { Attempt, Job } from '../run/job.ts'
 import type { Run } from '../run/run.ts'
-import { jobsOf } from './conduct/conduct-run.ts'
 import type { Context } from './conduct/context.ts'
 
 export const newestFirst = (context: Context): Run[] =>
   [...context.aggregates.runs.values()].sort((a, b) => b.submitted.at - a.submitted.at)
+
+/** The jobs of a run by key, as far as the ledger has them. */
+export function jobsOf(context: Context, run: Run): Map<string, Job> {
+  const found = run.submitted.jobs.map((key) => [key, context.aggregates.jobs.get(key)] as const)
+  return new Map(found.filter((pair): pair is readonly [string, Job] => pair[1] !== undefined))
+}
 
 export function findRun(context: Context, ref: string): Run {
   const run = ref === 'latest' ? newestFirst(context)[0] : context.aggregates.runs.get(ref)

@@ -1,6 +1,6 @@
-import type { Job } from '../../run/job.ts'
 import { decideRun, type Run, type RunCommand } from '../../run/run.ts'
 import { pin, unpin } from '../../store/pins.ts'
+import { jobsOf } from '../find.ts'
 import { writeReport } from '../reports/write-report.ts'
 import type { Context } from './context.ts'
 
@@ -9,11 +9,6 @@ export async function conductRun(context: Context, id: string): Promise<void> {
   const run = context.aggregates.runs.get(id)
   if (!run) return
   for (const command of decideRun(run, jobsOf(context, run))) await carryOut(context, run, command)
-}
-
-export function jobsOf(context: Context, run: Run): Map<string, Job> {
-  const found = run.submitted.jobs.map((key) => [key, context.aggregates.jobs.get(key)] as const)
-  return new Map(found.filter((pair): pair is readonly [string, Job] => pair[1] !== undefined))
 }
 
 async function carryOut(context: Context, run: Run, command: RunCommand): Promise<void> {

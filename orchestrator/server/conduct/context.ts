@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Engine } from '../../engines/engine.ts'
 import type { HostCapacity } from '../../engines/host-capacity.ts'
 import type { Capacity } from '../../ledger/capacity.ts'
+import type { RedisLink } from '../../ledger/connect-redis.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Commands } from '../../queue/commands.ts'
 import type { Control } from '../../store/control.ts'
@@ -24,6 +25,7 @@ export type Context = {
   control: Control
   /** Another control plane has the store now: this one has to end, and leave its attempts to the other. */
   lostControl: () => void
+  redis: RedisLink
   ledger: Ledger
   capacity: Capacity
   commands: Commands

@@ -1,0 +1,47 @@
+import { isOver } from '../../run/job.ts'
+import { jobAggregate, runAggregate } from '../aggregates.ts'
+import { conductJob } from './conduct-job.ts'
+import { conductRun } from './conduct-run.ts'
+import { type Context, poolAggregate } from './context.ts'
+import { conductPool } from './place.ts'
+
+/** Looks at a job, a run or a pool, and does what its state asks for. */
+export function look(context: Context, aggregate: string): Promise<void> {
+  const [kind, ...rest] = aggregate.split('/')
+  const name = rest.join('/')
+  if (kind === 'job') return conductJob(context, name)
+  if (kind === 'run') return conductRun(context, name)
+  return conductPool(context, name)
+}
+
+/** Whoever has to look again when an aggregate has changed: itself, and those who wait for it. */
+export function touchedBy(context: Context, aggregate: string): string[] {
+  const [kind, name = ''] = aggregate.split('/')
+  if (kind === 'run') return [aggregate]
+  const job = context.aggregates.jobs.get(name)
+  if (!job) return [aggregate]
+  const pool = poolAggregate(job.planned.pool)
+  if (!isOver(job)) return [aggregate, pool]
+  const readers = [...context.aggregates.jobs.values()].filter(
+    (other) => other.phase === 'waiting' && other.planned.needs.includes(name),
+  )
+  // A run that was withdrawn waits for its jobs' ends without wanting them any more.
+  const runs = [...context.aggregates.runs.values()].filter(
+    (run) => run.state === 'running' && run.submitted.jobs.includes(name),
+  )
+  return [
+    aggregate,
+    pool,
+    ...readers.map((other) => jobAggregate(other.key)),
+    ...runs.map((run) => runAggregate(run.submitted.run)),
+  ]
+}
+
+/** What may have something to do after a start. */
+export function everything(context: Context): string[] {
+  const jobs = [...context.aggregates.jobs.values()].filter((job) => !isOver(job)).map((job) => jobAggregate(job.key))
+  const runs = [...context.aggregates.runs.values()]
+    .filter((run) => run.state === 'running')
+    .map((run) => runAggregate(run.submitted.run))
+  return [...jobs, ...runs]
+}
