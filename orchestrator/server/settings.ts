@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { OrchestrateError } from '../errors.ts'
 import type { StoreAddress } from '../protocol/job-file.ts'
+import { makeFolder } from './make-folder.ts'
 
 /** The checkout that this program runs from. */
 export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -58,8 +59,7 @@ function findPython(env: NodeJS.ProcessEnv): string {
 /** Makes the state directory, or says in one sentence why that can't be. */
 export function makeStateDir(stateDir: string): void {
   try {
-    for (const name of ['attempts', 'code', 'cache', 'reports', 'logs'])
-      mkdirSync(join(stateDir, name), { recursive: true, mode: 0o700 })
+    for (const name of ['attempts', 'code', 'cache', 'reports', 'logs']) makeFolder(join(stateDir, name))
   } catch (cause) {
     throw new OrchestrateError(
       'STATE_UNWRITABLE',

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { OrchestrateError } from '../../errors.ts'
+import { makeFolder } from '../../server/make-folder.ts'
 import { checkout } from '../../server/settings.ts'
 import { apiErrorFrom } from './api-error.ts'
 
@@ -42,7 +43,7 @@ export async function startDaemon(state: string): Promise<'ready' | 'taken'> {
 
 function openLog(state: string, log: string): number {
   try {
-    mkdirSync(join(state, 'logs'), { recursive: true, mode: 0o700 })
+    makeFolder(join(state, 'logs'))
     return openSync(log, 'a', 0o600)
   } catch (cause) {
     const { message } = cause as Error

@@ -1,4 +1,5 @@
-import { access, constants, mkdir, statfs } from 'node:fs/promises'
+import { access, constants, statfs } from 'node:fs/promises'
+import { makeFolder } from '../../server/make-folder.ts'
 import { bytes } from '../view/figures.ts'
 import { type Check, missing, ok } from './check.ts'
 
@@ -7,7 +8,7 @@ const enough = 5 * 1024 ** 3
 /** The state directory: can be written, and has room for checkpoints. */
 export async function diskChecks(stateDir: string): Promise<Check[]> {
   try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 })
+    makeFolder(stateDir)
     await access(stateDir, constants.W_OK | constants.X_OK)
   } catch (error) {
     return [

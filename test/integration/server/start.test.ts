@@ -10,7 +10,8 @@ import { foreignWorker, submitFile, submitStages } from '../../support/pipelines
 test('a state directory that cannot be made is said in one error', async () => {
   const state = await makeState()
   await writeFile(join(state, 'file'), '')
-  await expect(startDaemon(join(state, 'file', 'inside'))).rejects.toMatchObject({ code: 'STATE_UNWRITABLE', exit: 4 })
+  for (const folder of [join(state, 'file', 'inside'), '/proc/nowhere/state'])
+    await expect(startDaemon(folder)).rejects.toMatchObject({ code: 'STATE_UNWRITABLE', exit: 4 })
 })
 
 test('a store that cannot be written is said in one error', async () => {
