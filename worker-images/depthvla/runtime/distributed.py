@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 import torch.distributed as dist
@@ -20,8 +19,8 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
 from depthvla.runtime.job import Job
+from depthvla.runtime.sharing import Sharing
 
-Sharing = Literal["replicate", "shard"]
 PATIENCE = datetime.timedelta(minutes=30)
 
 

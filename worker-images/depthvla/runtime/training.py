@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from depthvla.runtime import signals
 from depthvla.runtime.checkpoint import Checkpoints, State
-from depthvla.runtime.distributed import Sharing, sum_gradients, total, whole
+from depthvla.runtime.distributed import sum_gradients, total, whole
 from depthvla.runtime.failure import SOFTWARE, TRY_AGAIN, WorkerError
 from depthvla.runtime.job import Job
+from depthvla.runtime.sharing import Sharing
 
 REPORT_EVERY = 5
 """Steps between two points of the loss curve; each costs one small collective."""
@@ -40,8 +41,9 @@ class Optimisation:
 class Losses(Protocol):
     """What is trained. `B` is whatever a batch is to it."""
 
-    names: Sequence[str]
-    """Of the parts of the loss."""
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the parts of the loss."""
 
     def draw(self, step: int) -> list[float]:
         """Draws this rank's part of the batch of a step; returns, for each loss, how many of its items it has."""

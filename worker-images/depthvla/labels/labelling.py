@@ -1,0 +1,116 @@
+"""Labelling the episodes of one shard, from the first that has no labels yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+
+from depthvla.data.demos import load_demos
+from depthvla.data.truth import load_truth
+from depthvla.labels import score
+from depthvla.labels.panels import depth_panel
+from depthvla.labels.sidecar import name_of, read_episode, write_episode
+from depthvla.model.depth import DepthExpert
+from depthvla.model.files import load_model
+from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.job import Job
+from depthvla.runtime.manifest import CommitLog, Manifest
+from depthvla.runtime.store import FileEntry
+from depthvla.runtime.versions import versions
+from depthvla.training.depth import predict
+
+SHOWN = 6
+
+
+class Labelling:
+    """The labels of this shard: every `shards`-th episode."""
+
+    def __init__(self, job: Job, batch_size: int) -> None:
+        saved = load_model(job.input("labeller"), "depth-expert")
+        self.job, self.batch_size, self.labeller = job, batch_size, saved.digest
+        self.model = DepthExpert(saved.config)
+        self.model.load_state_dict(dict(saved.weights))
+        self.demos = load_demos(job.input("demos"), saved.config.image)
+        every = sorted(set(self.demos.episode.tolist()))
+        self.episodes = every[job.shard :: job.shards]
+        self.folder = job.output("labels")
+        self.log = CommitLog(job)
+        self.last: Manifest | None = None
+        self.done: list[int] = []
+        self._resume()
+
+    def remaining(self) -> Iterator[tuple[int, int]]:
+        """Episodes without labels, each with how many will be done after it."""
+        done = set(self.done)
+        for episode in [e for e in self.episodes if e not in done]:
+            yield len(self.done) + 1, episode
+
+    def label(self, episode: int) -> None:
+        images = self.demos.images[self.demos.episode == episode]
+        write_episode(self.folder, episode, predict(self.model, images, self.batch_size), self.labeller)
+        self.done.append(episode)
+
+    def commit(self) -> None:
+        """Commits the episodes labelled so far; what the last commit has is carried over inside the store."""
+        started = time.perf_counter()
+        before = {f.path: f for f in self.last.files} if self.last else {}
+        step = len(self.done)
+        files: list[FileEntry] = []
+        for episode in self.done:
+            name = name_of(episode)
+            if self.last and name in before:
+                files.append(self.log.carry(step, before[name], self.last))
+            else:
+                files.append(self.log.put(step, self.folder / name, name))
+        self.last = self.log.commit(step, files, {"episodes": list(self.done), "labeller": self.labeller}, versions())
+        stall = (time.perf_counter() - started) * 1000
+        self.job.events.checkpoint(step, self.last.key, self.last.size, stall)
+
+    def finish(self) -> None:
+        """Scores the labels, shows some, and says done."""
+        job = self.job
+        rows = np.isin(self.demos.episode, self.episodes)
+        depth = [read_episode(self.folder, e)[0] for e in self.episodes]
+        frames = int(rows.sum())
+        summary = f"{len(self.episodes)} episodes, {frames:,} frames"
+        results: dict[str, float | dict[str, int]] = {}
+        if depth:
+            labels = np.concatenate(depth)
+            truth = None
+            if job.has("truth"):
+                whole = load_truth(job.input("truth"), self.model.config.image)
+                if len(whole) != len(self.demos):
+                    raise WorkerError("DATA_BROKEN", f"truth has {len(whole)} frames, the demos {len(self.demos)}")
+                truth = whole[rows]
+                good, pixels = score.within(labels, truth)
+                results = {
+                    "label.absrel": score.absrel(labels, truth),
+                    "label.within_25_percent": {"k": good, "n": pixels},
+                }
+                summary += f", absrel {results['label.absrel']:.2f}"
+            shown = list(range(0, frames, max(1, frames // SHOWN)))[:SHOWN]
+            depth_panel(
+                job.sample_path("labels.png"), self.demos.images[rows][shown], labels[shown],
+                None if truth is None else truth[shown],
+            )  # fmt: skip
+            job.events.sample("labels", "samples/labels.png", "demonstrations: input, pseudo depth, true depth")
+        job.events.artifact("labels", summary)
+        job.events.done(results, summary)
+
+    def _resume(self) -> None:
+        for key in self.job.resume:
+            try:
+                manifest = self.log.read(key)
+                cursor = cast("dict[str, object]", manifest.cursor)
+                if cursor.get("labeller") != self.labeller:
+                    raise WorkerError("CHECKPOINT_BROKEN", "it is of another labeller")
+                self.log.fetch(manifest, self.folder)
+            except WorkerError as error:
+                self.log.passed_over(key, error)
+                continue
+            self.last, self.log.parent = manifest, manifest.key
+            self.done = [e for e in cast("list[int]", cursor["episodes"]) if e in self.episodes]
+            return

@@ -1,0 +1,81 @@
+"""Stage: the policy, from demonstrations, pseudo depth and scenes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from depthvla.model.presets import Preset
+from depthvla.runtime import signals
+from depthvla.runtime.config import setting
+from depthvla.runtime.job import Job
+from depthvla.runtime.sharing import Sharing
+from depthvla.runtime.stage import Port, stage
+from depthvla.training import settings as say
+
+
+@dataclass(frozen=True)
+class Config:
+    preset: Preset = setting("tiny", say.PRESET)
+    steps: int = setting(600, say.STEPS, minimum=1)
+    batch_size: int = setting(32, say.BATCH, minimum=1)
+    scene_batch_size: int = setting(16, "pictures of scenes a step, over all ranks, for the depth loss", minimum=1)
+    noise_draws: int = setting(4, "noise draws for each picture: the prefix is computed once for all", minimum=1)
+    horizon: int = setting(8, "actions in a chunk", minimum=1)
+    lr: float = setting(1e-3, say.LR, above=0)
+    weight_decay: float = setting(0.01, say.DECAY, minimum=0)
+    warmup: int = setting(30, say.WARMUP, minimum=0)
+    clip: float = setting(1.0, say.CLIP, above=0)
+    seed: int = setting(0, say.SEED, minimum=0)
+    depth_expert: bool = setting(True, "with the depth expert; without it the model is π0")
+    block_mask: bool = setting(True, "VLM and depth expert don't see each other")
+    depth_loss_weight: float = setting(1.0, "weight of the depth loss beside the flow loss", minimum=0)
+    freeze_depth_expert: bool = setting(False, "keep the depth expert as it was pretrained")
+    blind: bool = setting(False, "pictures blacked out: what can be had without looking")
+    sharing: Sharing = setting("replicate", say.SHARING)
+
+
+@stage(
+    Config,
+    inputs={
+        "demos": Port("lerobot-v3", "demonstrations"),
+        "labels": Port("depth-labels", "pseudo depth of the demonstrations", required=False),
+        "scenes": Port("rgbd-scenes", "pictures with depth from any camera, for the depth loss", required=False),
+        "depth_expert": Port("depth-expert", "where the depth expert starts from; else at random", required=False),
+    },
+    outputs={"policy": Port("policy", "weights, config, normalisation and vocabulary")},
+    distributed=True,
+)
+def run(job: Job, config: Config) -> None:
+    """Trains vision-language, depth and action experts jointly with the flow and the depth loss."""
+    import torch
+
+    from depthvla.model.depthvla import DepthVLA
+    from depthvla.runtime.distributed import process_group, set_up_torch, share, whole_state
+    from depthvla.runtime.training import Optimisation, train
+    from depthvla.training.joint import FlowAndDepth, JointLoss, JointSettings
+    from depthvla.training.policy import judge, read_data, size_of, start_depth, write_policy
+
+    data = read_data(job, config)
+    size = size_of(config, data.demos)
+    device = set_up_torch(job)
+    torch.manual_seed(config.seed)
+    model = DepthVLA(size)
+    start_depth(job, config, model, data)
+    trainee = FlowAndDepth(model)
+    with process_group(job), signals.held():
+        share(trainee, config.sharing, job, device)
+        how = Optimisation(
+            config.steps, config.lr, config.weight_decay, config.warmup, config.clip, config.sharing, config.seed
+        )
+        what = JointSettings(
+            config.batch_size, config.scene_batch_size, config.noise_draws, config.depth_loss_weight, config.seed
+        )
+        trained = train(job, trainee, JointLoss(trainee, data, job, what), how, device)
+        weights = whole_state(model)
+        if job.rank != 0:
+            return
+        write_policy(job, config, size, data, weights)
+        results = {f"loss.{k}": v for k, v in trained.losses.items()} | judge(job, size, weights, data.scenes)
+        summary = ", ".join(f"{k} {v:.3f}" for k, v in trained.losses.items()) or None
+        job.events.artifact("policy", summary)
+        job.events.done(results, summary)

@@ -1,0 +1,128 @@
+"""What `train_vla` reads before training, and what it leaves after."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from depthvla.data.demos import Demos, load_demos
+from depthvla.data.frames import DepthFrames
+from depthvla.data.scenes import load_scenes
+from depthvla.labels.score import mean_log
+from depthvla.labels.sidecar import read_labels
+from depthvla.model import normalisation, text
+from depthvla.model.config import ModelConfig
+from depthvla.model.depthvla import DepthVLA
+from depthvla.model.files import load_model, save_model
+from depthvla.model.policy import KIND
+from depthvla.model.presets import PRESETS
+from depthvla.runtime.config import Json
+from depthvla.runtime.failure import CONFIG, WorkerError
+from depthvla.runtime.job import Job
+from depthvla.training.depth import predict, score_held_out, show_held_out
+from depthvla.training.joint import JointData
+
+if TYPE_CHECKING:
+    from depthvla.stages.train_vla import Config
+
+
+def read_data(job: Job, config: Config) -> JointData:
+    """Demonstrations, and what the depth loss needs, as far as this variant has one.
+
+    Raises:
+        WorkerError: DATA_BROKEN, LABELS_INVALID, LABELS_CIRCULAR.
+    """
+    image = PRESETS[config.preset].image
+    demos = load_demos(job.input("demos"), image)
+    wants_depth = config.depth_expert and config.depth_loss_weight > 0
+    labels, scenes = None, None
+    if job.has("labels") and wants_depth:
+        read = read_labels(job.input("labels"), demos.episode, image)
+        if job.has("depth_expert") and load_model(job.input("depth_expert"), "depth-expert").digest == read.labeller:
+            raise WorkerError(
+                "LABELS_CIRCULAR",
+                "the labels were made by the depth expert that training starts from",
+                hint="label with another model: from its own answers a model learns nothing",
+                exit_code=CONFIG,
+            )
+        labels = read.depth
+    if job.has("scenes") and config.depth_expert:
+        scenes = load_scenes(job.input("scenes"), image)
+    if wants_depth and labels is None and scenes is None:
+        job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
+    stats = normalisation.measure(demos.state, demos.action)
+    if config.blind:
+        demos = dataclasses.replace(demos, images=np.zeros_like(demos.images))
+    return JointData(demos, stats, labels, scenes)
+
+
+def size_of(config: Config, demos: Demos) -> ModelConfig:
+    """The preset, cut to this data and this variant."""
+    preset = PRESETS[config.preset]
+    return dataclasses.replace(
+        preset,
+        depth=preset.depth if config.depth_expert else None,
+        block_mask=config.block_mask,
+        state=demos.state.shape[1],
+        actions=demos.action.shape[1],
+        horizon=config.horizon,
+    )
+
+
+def start_depth(job: Job, config: Config, model: DepthVLA, data: JointData) -> None:
+    """Gives the depth expert its pretrained weights, or else the mean depth to start from.
+
+    Raises:
+        WorkerError: PRESET_MISMATCH.
+    """
+    if model.depth is None:
+        return
+    if job.has("depth_expert"):
+        saved = load_model(job.input("depth_expert"), "depth-expert")
+        try:
+            model.depth.load_state_dict(dict(saved.weights))
+        except RuntimeError as error:
+            raise WorkerError(
+                "PRESET_MISMATCH",
+                f"the depth expert is of another size than preset {config.preset}",
+                hint="pretrain it with the same preset",
+                exit_code=CONFIG,
+            ) from error
+    elif data.scenes is not None:
+        model.depth.start_at(mean_log(data.scenes.select("train").depth))
+    if config.freeze_depth_expert:
+        model.depth.requires_grad_(False)
+
+
+def write_policy(job: Job, config: Config, size: ModelConfig, data: JointData, weights: dict[str, Tensor]) -> None:
+    """Writes the output `policy`."""
+    folder = job.output("policy")
+    sentences = data.demos.instructions
+    extra: dict[str, Json] = {
+        "blind": config.blind,
+        "instructions": sentences,
+        "normalisation_sha256": data.stats.digest,
+    }
+    save_model(folder, KIND, size, weights, extra)
+    normalisation.write(folder, data.stats)
+    words = sorted({w for s in sentences for w in text.words_of(s)})
+    buckets = {w: text.bucket_of(w, size.text) for w in words}
+    body = {"kind": "crc32", "buckets": size.text.buckets, "words": buckets}
+    (folder / "vocabulary.json").write_text(json.dumps(body, indent=2) + "\n")
+    for a, b in text.collisions(sentences, size.text):
+        job.events.warning(f"the words {a!r} and {b!r} share a bucket: the policy can't tell them apart")
+
+
+def judge(job: Job, size: ModelConfig, weights: dict[str, Tensor], scenes: DepthFrames | None) -> dict[str, float]:
+    """What joint training left of the depth expert: AbsRel on held-out scenes; nothing without either."""
+    if size.depth is None or scenes is None or not len(scenes.select("heldout")):
+        return {}
+    model = DepthVLA(size)
+    model.load_state_dict(weights)
+    pred = predict(model.look, scenes.select("heldout").images)
+    show_held_out(job, pred, scenes, "after joint training: input, predicted depth, true depth")
+    return score_held_out(pred, scenes)
