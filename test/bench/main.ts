@@ -1,0 +1,36 @@
+import { parseArgs } from 'node:util'
+import { type Bench, machine } from './bench.ts'
+import { withLab } from './lab.ts'
+import { overhead } from './overhead/overhead.ts'
+
+/** One for each claim about speed that an issue makes. */
+const benches: Record<string, Bench> = { overhead }
+
+const { values, positionals } = parseArgs({
+  options: { seed: { type: 'string', default: '0' }, part: { type: 'string', multiple: true, default: [] } },
+  allowPositionals: true,
+})
+const [name = ''] = positionals
+const bench = benches[name]
+if (!bench || values.part.some((part) => !bench.parts[part])) {
+  console.error('usage: npm run bench -- NAME [--seed N] [--part PART]…\n')
+  for (const [known, { about, parts }] of Object.entries(benches))
+    console.error(`  ${known}   ${about}\n  ${' '.repeat(known.length)}   parts: ${Object.keys(parts).join(', ')}`)
+  process.exit(2)
+}
+const seed = Number(values.seed)
+console.log(`${name}: ${bench.about}\n${machine()}\nseed ${seed}`)
+const started = Date.now()
+const goals = await withLab(async (lab) => {
+  const met = []
+  for (const [part, measure] of Object.entries(bench.parts)) {
+    if (values.part.length > 0 && !values.part.includes(part)) continue
+    console.log('')
+    met.push(...(await measure(lab, seed)))
+  }
+  return met
+})
+console.log(`\ntook ${Math.round((Date.now() - started) / 1000)} s`)
+for (const { what, measured, met } of goals) console.log(`${met ? 'met   ' : 'missed'} ${what}: ${measured}`)
+console.log(`goals: ${goals.filter((goal) => goal.met).length} of ${goals.length} met`)
+process.exit(0)
