@@ -42,7 +42,7 @@ class BoundedLog:
     def _drop_middle(self, data: bytes) -> None:
         if not self._tail_at:
             start = os.pread(self._fd, self._head, 0)
-            self._head = start.rfind(b"\n") + 1 or len(start)
+            self._head = start.rfind(b"\n", len(start) // 2) + 1 or len(start)
             self._tail_at = self._head
         tail = os.pread(self._fd, self._size - self._tail_at, self._tail_at) + data
         keep = self._limit // 4

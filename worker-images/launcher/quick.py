@@ -45,8 +45,9 @@ def deliver(*signals: int) -> int:
 
 def signal_name(number: int) -> str:
     """``SIGKILL`` for 9; real-time signals by number."""
+    aliases = ("SIGIOT", "SIGCLD", "SIGPOLL")  # older names of SIGABRT, SIGCHLD, SIGIO
     for name, value in vars(_signal).items():
-        if value == number and name.startswith("SIG") and not name.startswith("SIG_"):
+        if value == number and name.startswith("SIG") and not name.startswith("SIG_") and name not in aliases:
             return str(name)
     return f"SIG{number}"
 

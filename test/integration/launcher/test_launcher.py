@@ -1,0 +1,171 @@
+"""The launcher as an engine meets it: a program that is given a directory. For the rest see the engines' contract."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LAUNCHER = Path(__file__).parents[3] / "worker-images/launcher/__main__.py"
+
+
+def write_job(directory: Path, **patch: object) -> None:
+    job = {
+        "protocol": 1,
+        "attempt": directory.name,
+        "command": ["true"],
+        "code": str(directory),
+        "ranks": 1,
+        "cores": 1,
+        "gpus": [],
+        "grace": 60,
+        "time": None,
+        "logBytes": 4096,
+    }
+    (directory / "job.json").write_text(json.dumps({**job, **patch}))
+
+
+def launch(directory: Path, cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "-S", LAUNCHER, directory], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def exit_of(directory: Path) -> dict[str, object]:
+    record: dict[str, object] = json.loads((directory / "exit.json").read_text())
+    return record
+
+
+def test_an_attempt_is_claimed_run_and_recorded(tmp_path: Path) -> None:
+    write_job(tmp_path, command=["sh", "-c", "echo out; echo err >&2"])
+    done = launch(tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("claimed\n", "", 0)
+    assert (tmp_path / "stdout.0.log").read_text() == "out\n"
+    assert (tmp_path / "stderr.0.log").read_text() == "err\n"
+    assert exit_of(tmp_path)["ranks"] == [json.loads((tmp_path / "exit.0.json").read_text())]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "claim",
+        "exit.0.json",
+        "exit.json",
+        "job.json",
+        "stderr.0.log",
+        "stdout.0.log",
+    ]
+
+
+def test_it_runs_once(tmp_path: Path) -> None:
+    write_job(tmp_path, command=["sh", "-c", "echo >> ran"])
+    assert [launch(tmp_path).stdout for _ in range(3)] == ["claimed\n", "taken\n", "taken\n"]
+    assert (tmp_path / "ran").read_text() == "\n"
+
+
+def test_the_directory_may_be_given_relative(tmp_path: Path) -> None:
+    (tmp_path / "a-1").mkdir()
+    write_job(tmp_path / "a-1", command=["sh", "-c", "echo $ORCHESTRATE_ATTEMPT_DIR"], code="/")
+    launch(Path("a-1"), cwd=tmp_path)
+    assert (tmp_path / "a-1/stdout.0.log").read_text() == f"{tmp_path}/a-1\n"
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ({"protocol": 2}, "protocol 2, but this launcher speaks protocol 1"),
+        ({"ranks": "two"}, "ranks: expected a number, found 'two'"),
+        ({"command": [1]}, "command: expected a list of strings, found [1]"),
+        ({"code": "/no/such/snapshot"}, "No such file or directory: '/no/such/snapshot'"),
+        ({"command": ["./worker"]}, "No such file or directory: './worker'"),
+        ({"command": ["/etc/passwd"]}, "Permission denied: '/etc/passwd'"),
+    ],
+)
+def test_a_job_that_can_not_be_started_says_why(tmp_path: Path, patch: dict[str, object], said: str) -> None:
+    write_job(tmp_path, **patch)
+    done = launch(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    record = exit_of(tmp_path)
+    assert (record["cause"], record["ranks"]) == ("launcher", [])
+    assert said in str(record["message"])
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"protocol": 1'])
+def test_a_broken_job_file_says_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / "job.json").write_text(text)
+    assert launch(tmp_path).stderr == ""
+    assert exit_of(tmp_path)["cause"] == "launcher"
+
+
+def test_a_directory_that_is_not_there_is_an_error_of_the_caller(tmp_path: Path) -> None:
+    done = launch(tmp_path / "none")
+    assert done.returncode == 1
+    assert "none/claim" in done.stderr
+    assert subprocess.run([sys.executable, LAUNCHER], capture_output=True, check=False).returncode == 64
+
+
+def test_the_claim_is_locked_from_the_moment_that_it_is_there_until_the_last_rank_has_ended(tmp_path: Path) -> None:
+    for rank in range(2):
+        os.mkfifo(tmp_path / f"go.{rank}")
+    write_job(tmp_path, command=["sh", "-c", "echo up; read line < go.$RANK"], ranks=2)
+    command = [sys.executable, "-I", "-S", str(LAUNCHER), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout is not None
+        assert launcher.stdout.readline() == "claimed\n"
+        with (tmp_path / "claim").open() as claim:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            assert json.load(claim)["pid"] == launcher.pid
+            for rank in range(2):
+                (tmp_path / f"go.{rank}").write_text("on\n")
+            fcntl.flock(claim, fcntl.LOCK_SH)
+        assert exit_of(tmp_path)["firstBad"] is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_whatever_asks_the_launcher_to_end_asks_the_ranks(tmp_path: Path, number: signal.Signals) -> None:
+    write_job(tmp_path, command=["sh", "-c", "trap 'exit 75' TERM; while :; do sleep 0.01; done"])
+    command = [sys.executable, "-I", "-S", str(LAUNCHER), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout is not None
+        launcher.stdout.readline()
+        launcher.send_signal(number)
+    assert exit_of(tmp_path)["cause"] == "signal"
+
+
+def test_the_port_is_kept_for_the_ranks_and_free_for_them(tmp_path: Path) -> None:
+    listen = (
+        "import os, socket, sys; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1);"
+        "s.bind(('', int(os.environ['MASTER_PORT']))); s.listen(); print(s.getsockname()[1], flush=True);"
+        "s.accept()[0].recv(1)"
+    )
+    write_job(tmp_path, command=[sys.executable, "-c", listen])
+    os.mkfifo(tmp_path / "stdout.0.log")  # so that this test can wait for the line
+    command = [sys.executable, "-I", "-S", str(LAUNCHER), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL), (tmp_path / "stdout.0.log").open() as line:
+        port = int(line.readline())
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.send(b"x")
+    assert exit_of(tmp_path)["firstBad"] is None
+
+
+def test_a_rank_that_closes_its_output_goes_on(tmp_path: Path) -> None:
+    write_job(tmp_path, command=["sh", "-c", "exec >&- 2>&-; exit 5"])
+    launch(tmp_path)
+    assert [rank["code"] for rank in exit_of(tmp_path)["ranks"]] == [5]  # type: ignore[attr-defined]
+
+
+def test_what_a_rank_says_last_is_kept(tmp_path: Path) -> None:
+    write_job(tmp_path, command=["sh", "-c", "head -c 60000 /dev/zero; echo last"], logBytes=100_000)
+    launch(tmp_path)
+    assert (tmp_path / "stdout.0.log").read_bytes() == b"\0" * 60_000 + b"last\n"
+
+
+def test_it_imports_nothing_that_takes_long() -> None:
+    listing = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "importtime", LAUNCHER], capture_output=True, text=True, check=False
+    ).stderr
+    imported = {line.rsplit("|")[-1].strip() for line in listing.splitlines() if "|" in line}
+    assert "launcher.gang" in imported
+    assert not imported & {"json", "re", "enum", "signal", "typing", "subprocess", "socket", "pathlib", "dataclasses"}
