@@ -55,6 +55,9 @@ export async function startDaemon(settings: Settings, log: Logger): Promise<Daem
 /** Finds out how things are, and has everything looked at from then on. */
 async function conduct(context: Context): Promise<void> {
   const { capacity, commands, aggregates, journal, host } = context
+  // Pool local is this machine, whatever it was called before: an old name would be room that isn't there.
+  const { hosts } = await capacity.free('local')
+  for (const known of hosts) if (known.host !== host) await capacity.removeHost('local', known.host)
   await capacity.setHost('local', host, context.hostCapacity)
   const restored = await restoreFromJournal(context)
   await aggregates.load()
