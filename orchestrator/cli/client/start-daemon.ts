@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { OrchestrateError } from '../../errors.ts'
 import { makeFolder } from '../../server/make-folder.ts'
-import { checkout } from '../../server/settings.ts'
+import { checkout, readSettings } from '../../server/settings.ts'
 import { apiErrorFrom } from './api-error.ts'
 
 /**
@@ -14,6 +14,7 @@ import { apiErrorFrom } from './api-error.ts'
  * thrown. `taken` when another one has the state directory.
  */
 export async function startDaemon(state: string): Promise<'ready' | 'taken'> {
+  readSettings(process.env, { state }) // a wrong setting is told here, not by a process that ends early
   const log = join(state, 'logs', 'daemon.log')
   const logFd = openLog(state, log)
   const main = join(checkout, 'orchestrator/server/main.ts')

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { OrchestrateError } from '../../errors.ts'
 import { AttemptExit } from '../../protocol/exit-record.ts'
 import { JobFile } from '../../protocol/job-file.ts'
+import { WorkerEvent } from '../../protocol/worker-event.ts'
 import { stateDirectory } from '../client/connect.ts'
 import { debugJob } from '../debug/debug-job.ts'
 import { runRanks } from '../debug/run-ranks.ts'
@@ -57,6 +58,8 @@ async function debug_(attempt: string, options: Options): Promise<void> {
   try {
     const ends = await runRanks(debugJob(job, { name, secrets }), directory, rank)
     for (const end of ends) if (end.code !== 0) say(`rank ${end.rank} ended with ${end.signal ?? `code ${end.code}`}`)
+    const words = await lastWords(directory)
+    if (words !== null) say(`it says: ${words}`)
     process.exitCode = ends.every(({ code }) => code === 0) ? 0 : 1
     say(`what it left is in ${directory}`)
   } finally {
@@ -110,6 +113,24 @@ async function firstBad(directory: string): Promise<number | null> {
   const text = await readFile(join(directory, 'exit.json'), 'utf8').catch(() => null)
   const parsed = text === null ? null : AttemptExit.safeParse(JSON.parse(text))
   return parsed?.success === true ? parsed.data.firstBad : null
+}
+
+/** What a rank reported as the reason why it failed, if one did. */
+async function lastWords(directory: string): Promise<string | null> {
+  for (const name of (await readdir(directory)).filter((file) => /^events\.\d+\.jsonl$/.test(file)).sort()) {
+    const last = (await readFile(join(directory, name), 'utf8')).trimEnd().split('\n').at(-1) ?? ''
+    const event = WorkerEvent.safeParse(parse(last))
+    if (event.success && event.data.type === 'failed') return `${event.data.message} (${event.data.code})`
+  }
+  return null
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null // cut off in the middle
+  }
 }
 
 function rankNumber(value: string): number {

@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import { clock, shortDuration } from '../../report/figures.ts'
 import type { RunView } from '../../server/api.ts'
 import { failures } from './failures.ts'
-import { jobRef } from './job-name.ts'
+import { quotedRef } from './job-name.ts'
 import { type Line, raw, span } from './line.ts'
 
 export type Ending = {
@@ -57,7 +57,7 @@ function next(view: RunView, file: string | undefined): Line[] {
     }
     case 'failed': {
       const first = view.jobs.find((job) => job.state === 'failed' && job.error?.input === undefined)
-      const why = first === undefined ? [] : [command('next', `orchestrate why '${jobRef(first, view.jobs)}'`)]
+      const why = first === undefined ? [] : [command('next', `orchestrate why ${quotedRef(first, view.jobs)}`)]
       return [
         ...why,
         command(

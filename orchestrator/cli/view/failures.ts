@@ -1,6 +1,6 @@
 import { plural, shortDuration } from '../../report/figures.ts'
 import type { JobView, RunView } from '../../server/api.ts'
-import { jobRef } from './job-name.ts'
+import { jobRef, quotedRef } from './job-name.ts'
 import { type Line, span } from './line.ts'
 
 /** Each job that failed by itself: what happened, what to do, and the commands that show more. Jobs that fell with it in one line. */
@@ -25,8 +25,9 @@ function failure(job: JobView, view: RunView): Line[] {
   if (error.hint !== null && error.hint !== '') lines.push([span(`  ${error.hint}`)])
   const tail = error.tail?.trimEnd().split('\n').slice(-5) ?? []
   lines.push(...tail.map((text): Line => [span(`  │ ${text}`, 'dim')]))
-  const rank = error.rank === undefined || error.rank === 0 ? '' : ` --rank ${error.rank}`
-  lines.push([span('  see    ', 'dim'), span(`orchestrate logs '${name}' --stderr${rank}`.replace(/'([\w-]+)'/, '$1'))])
+  // Where it left words of its own, they say it; what it printed may help otherwise.
+  const flags = `${error.tail === undefined ? '' : ' --stderr'}${error.rank === undefined || error.rank === 0 ? '' : ` --rank ${error.rank}`}`
+  lines.push([span('  see    ', 'dim'), span(`orchestrate logs ${quotedRef(job, view.jobs)}${flags}`)])
   if (error.attempt !== undefined) lines.push([span('  debug  ', 'dim'), span(`orchestrate debug ${error.attempt}`)])
   return lines
 }

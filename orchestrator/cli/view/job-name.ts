@@ -13,6 +13,9 @@ export function jobRef(job: Named, jobs: readonly Named[]): string {
   return isOnlyOne(job, jobs) ? job.stage : `${job.stage}[${job.cells[0] ?? job.key.slice(0, 7)}]`
 }
 
+/** The same for a shell, which would read the brackets as a pattern. */
+export const quotedRef = (job: Named, jobs: readonly Named[]): string => jobRef(job, jobs).replace(/.*\[.*/, "'$&'")
+
 const isOnlyOne = (job: Named, jobs: readonly Named[]) => jobs.every((j) => j.stage !== job.stage || j.key === job.key)
 
 function cellOf(job: Named, jobs: readonly Named[]): string | null {

@@ -34,7 +34,9 @@ function change(before: JobView | null, job: JobView, view: RunView): string | n
       return same || job.error === null ? null : words('exited', `attempt=${job.attempts}`, quoted(job.error.message))
     case 'ready':
       // Only what it waits for is news; the next state follows at once otherwise.
-      return job.waits === null || (same && kind(before?.waits?.reason) === kind(job.waits.reason))
+      return job.waits === null ||
+        job.waits.reason.startsWith('about to') ||
+        (same && kind(before?.waits?.reason) === kind(job.waits.reason))
         ? null
         : words('ready', `waits=${quoted(job.waits.reason)}`)
     case 'waiting':
@@ -51,7 +53,7 @@ const iso = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z
 const kind = (reason: string | undefined): string | undefined => reason?.replace(/\d+/g, '#')
 
 const moment = (job: JobView, now: number): string =>
-  iso(job.state === 'succeeded' || job.state === 'failed' ? (job.endedAt ?? now) : now)
+  iso((job.state === 'succeeded' || job.state === 'failed') && !job.cached ? (job.endedAt ?? now) : now)
 
 function took(job: JobView): string {
   return job.startedAt === null || job.endedAt === null ? '' : seconds(job.startedAt, job.endedAt)
