@@ -5,7 +5,7 @@ import { printFailure } from './print-failure.ts'
 type Entry = { name: string; summary: string; load: () => Promise<{ command: () => Command }> }
 
 /** Every command, in the order of `--help`. A file is loaded only when its name was typed. */
-const commands: Entry[] = [
+export const commands: Entry[] = [
   { name: 'run', summary: 'run a pipeline to its report', load: () => import('./commands/run.ts') },
   { name: 'plan', summary: 'show what a run would do; changes nothing', load: () => import('./commands/plan.ts') },
   { name: 'status', summary: 'the runs, or one run', load: () => import('./commands/status.ts') },

@@ -20,7 +20,12 @@ export type Watching = {
 
 export type Watched = { view: RunView | null; interrupted: boolean }
 
-type Show = { update: (view: RunView) => void; say: (text: string) => void; end: () => void }
+type Show = {
+  update: (view: RunView) => void
+  /** Something beside the run; null when it is no longer so. */
+  say: (text: string | null) => void
+  end: () => void
+}
 
 /** Shows a run until it has ended, or until Ctrl-C in a command that only looks. */
 export async function watchRun({ client, run, options, out, interrupt }: Watching): Promise<Watched> {
@@ -53,7 +58,7 @@ export async function watchRun({ client, run, options, out, interrupt }: Watchin
       run,
       connect,
       onLost: show.say,
-      onBack: () => show.say('connected again'),
+      onBack: () => show.say(null),
       signal: leaving.signal,
     })) {
       view = next
@@ -74,7 +79,7 @@ function plain(out: NodeJS.WriteStream): Show {
       for (const line of plainLines(before, view, Date.now())) out.write(`${line}\n`)
       before = view
     },
-    say: (text) => process.stderr.write(`${text}\n`),
+    say: (text) => process.stderr.write(`${text ?? 'connected again'}\n`),
     end: () => {},
   }
 }
@@ -85,7 +90,6 @@ function live(out: NodeJS.WriteStream, run: string, interrupt: Watching['interru
   let note: string | null = null
   let over = false
   const footer = () => {
-    if (over) return []
     if (note !== null) return ['', note]
     const keys = interrupt === 'cancel' ? ['Ctrl-C saves a checkpoint and stops; twice stops now.'] : []
     return ['', ...keys, `It goes on without this terminal: orchestrate status ${run}`]
@@ -93,15 +97,12 @@ function live(out: NodeJS.WriteStream, run: string, interrupt: Watching['interru
   const draw = () =>
     screen.draw((size) => {
       if (view === null) return []
+      const now = Date.now()
+      // The last screen stays: it may be as long as it is.
+      if (over) return runScreen(view, { ...size, rows: Number.POSITIVE_INFINITY, now })
       const last = footer().map((text) => paint([span(text, 'dim')], size.columns, size.colours))
-      return [
-        ...runScreen(view, {
-          ...size,
-          rows: over ? Number.POSITIVE_INFINITY : size.rows - last.length,
-          now: Date.now(),
-        }),
-        ...last,
-      ]
+      const rows = Math.max(0, size.rows - last.length)
+      return [...runScreen(view, { ...size, rows, now }).slice(0, rows), ...last]
     })
   // Clocks tick between two updates.
   const ticking = setInterval(draw, 1000)

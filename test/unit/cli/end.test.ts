@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import { endLines } from '../../../orchestrator/cli/view/end.ts'
+import { paint } from '../../../orchestrator/cli/view/line.ts'
+import type { RunView } from '../../../orchestrator/server/api.ts'
+import { ended, job, run, start } from './views.ts'
+
+const shown = (view: RunView, ending: Parameters<typeof endLines>[1] = { report: null }) =>
+  endLines(view, ending).map((line) => paint(line, Number.POSITIVE_INFINITY, false))
+
+test('a run that succeeded ends with its report and what to try next', () => {
+  expect(shown(ended(), { report: 'the report\n\n  a table\n', file: 'jobs/quickstart.yaml' })).toEqual([
+    'the report',
+    '',
+    '  a table',
+    '',
+    'report   /somewhere/reports/r-7k2pq/index.html',
+    'next     orchestrate run jobs/quickstart.yaml --set <stage>.with.<key>=<value>   (reuses every job that this leaves as it is)',
+  ])
+})
+
+test('without a report the run itself tells how it went', () => {
+  expect(shown(ended())[0]).toBe(
+    '✔ quickstart · r-7k2pq · 9m 41s · goodput 93% (training 7:12, saving 0:04, starting 0:27, waiting 1:58, lost 0:00)',
+  )
+})
+
+test('each job that failed by itself says why, what to do, and where to look', () => {
+  const tail = ['one', 'two', 'three', 'four', 'five', 'six'].join('\n')
+  const failed = job('train', {
+    state: 'failed',
+    cells: ['full'],
+    attempts: 3,
+    startedAt: start,
+    endedAt: start + 2_460_000,
+    error: {
+      code: 'OUT_OF_MEMORY',
+      message: 'CUDA out of memory at step 812',
+      hint: 'use a smaller batch',
+      rank: 5,
+      attempt: 'a-93fd000000-3',
+      tail,
+    },
+  })
+  const other = job('train', { state: 'succeeded', cells: ['no-depth-expert'] })
+  const fallen = job('evaluate', {
+    state: 'failed',
+    cells: ['full'],
+    error: { code: 'INPUT_FAILED', message: 'train failed', hint: null, input: failed.key },
+  })
+  expect(shown(run([failed, other, fallen], { state: 'failed', endedAt: start + 2_470_000 }))).toEqual([
+    '✘ quickstart · r-7k2pq · failed after 41m 10s',
+    '',
+    '✘ train[full] failed after 3 attempts in 41m 0s',
+    '  rank 5: CUDA out of memory at step 812 (OUT_OF_MEMORY)',
+    '  use a smaller batch',
+    '  │ two',
+    '  │ three',
+    '  │ four',
+    '  │ five',
+    '  │ six',
+    "  see    orchestrate logs 'train[full]' --stderr --rank 5",
+    '  debug  orchestrate debug a-93fd000000-3',
+    '',
+    '⊘ not run, for want of an input: evaluate',
+    '',
+    "next     orchestrate why 'train[full]'",
+    '         orchestrate resume r-7k2pq   (goes on from the last checkpoints)',
+  ])
+})
+
+test('a run that was stopped says how to go on', () => {
+  expect(shown(run([], { state: 'cancelled', endedAt: start + 5000 }))).toEqual([
+    '■ quickstart · r-7k2pq · cancelled after 5s',
+    '',
+    'next     orchestrate resume r-7k2pq   (goes on from the last checkpoints)',
+  ])
+})

@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest'
+import { plainLines } from '../../../orchestrator/cli/view/plain-lines.ts'
+import type { JobView, RunView } from '../../../orchestrator/server/api.ts'
+import { ended, job, midTraining, run, start } from './views.ts'
+
+const now = start + 192_000
+const before = (given: Partial<JobView>): RunView => run([job('train', given)])
+
+const changes: [string, Partial<JobView>, Partial<JobView>, string[]][] = [
+  ['waiting is no news', {}, {}, []],
+  ['placing is no news', { state: 'ready' }, { state: 'placed' }, []],
+  [
+    'starting is',
+    { state: 'placed', attempts: 1 },
+    { state: 'running', attempts: 1 },
+    ['2026-11-22T21:07:12Z train running attempt=1 pool=local'],
+  ],
+  ['progress is not', { state: 'running', attempts: 1 }, { state: 'running', attempts: 1, startedAt: start }, []],
+  [
+    'another attempt is',
+    { state: 'running', attempts: 1 },
+    { state: 'running', attempts: 2 },
+    ['2026-11-22T21:07:12Z train running attempt=2 pool=local'],
+  ],
+  [
+    'an attempt that ended badly says why',
+    { state: 'running', attempts: 1 },
+    { state: 'exited', attempts: 1, error: { code: 'CRASHED', message: 'rank 1 was killed', hint: null } },
+    ['2026-11-22T21:07:12Z train exited attempt=1 "rank 1 was killed"'],
+  ],
+  [
+    'success says how long it took and what was measured',
+    { state: 'running' },
+    {
+      state: 'succeeded',
+      startedAt: start,
+      endedAt: start + 62_400,
+      metrics: { absrel: 0.24123, 'success.mean': { k: 39, n: 40 } },
+    },
+    ['2026-11-22T21:05:02Z train succeeded 62s absrel=0.241 success.mean=39/40'],
+  ],
+  [
+    'a cached job is told once',
+    {},
+    { state: 'succeeded', cached: true },
+    ['2026-11-22T21:07:12Z train succeeded cached'],
+  ],
+  [
+    'failure has its code and its words on one line',
+    { state: 'running' },
+    {
+      state: 'failed',
+      startedAt: start,
+      endedAt: start + 2500,
+      error: { code: 'CRASHED', message: 'two\nlines', hint: null },
+    },
+    ['2026-11-22T21:04:02Z train failed 2.5s CRASHED "two lines"'],
+  ],
+  [
+    'what a ready job waits for is told',
+    { state: 'ready' },
+    { state: 'ready', waits: { reason: 'needs 2 cores, 0 free', since: start, until: null } },
+    ['2026-11-22T21:07:12Z train ready waits="needs 2 cores, 0 free"'],
+  ],
+  [
+    'a count in the reason that goes down is not news',
+    { state: 'ready', waits: { reason: '3 jobs are ahead', since: start, until: null } },
+    { state: 'ready', waits: { reason: '2 jobs are ahead', since: start, until: null } },
+    [],
+  ],
+]
+
+test.each(changes)('%s', (_name, from, to, lines) => {
+  expect(plainLines(before(from), before(to), now)).toEqual(lines)
+})
+
+test('the first look tells all that is not waiting, jobs by the name that the next command takes', () => {
+  expect(plainLines(null, midTraining(), now)).toEqual([
+    '2026-11-22T21:07:12Z demos succeeded cached',
+    '2026-11-22T21:07:12Z scenes succeeded cached',
+    '2026-11-22T21:05:02Z depth-pretrain succeeded 62s depth.absrel.random_camera=0.241',
+    '2026-11-22T21:07:12Z pseudo-depth running attempt=2 pool=local',
+    '2026-11-22T21:07:12Z train[full] running attempt=1 pool=local',
+    '2026-11-22T21:07:12Z train[no-depth-expert] ready waits="needs 2 cores, 0 free; next after `train full`"',
+  ])
+})
+
+test('the same look twice says nothing', () => {
+  expect(plainLines(midTraining(), midTraining(), now)).toEqual([])
+})
+
+test('the end of the run is the last line, once', () => {
+  expect(plainLines(null, ended(), now).at(-1)).toBe('2026-11-22T21:13:41Z run r-7k2pq succeeded 581s')
+  expect(plainLines(ended(), ended(), now)).toEqual([])
+})
