@@ -1,4 +1,5 @@
-import { execa } from 'execa'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 
 /** What a run keeps of the repository that it came from: null where there is none, or no git. */
 export type GitFacts = { commit: string | null; patch: string | null }
@@ -19,12 +20,9 @@ export async function gitFacts(folder: string, secrets: string[]): Promise<GitFa
 }
 
 async function git(folder: string, args: string[]): Promise<string | null> {
-  const { failed, stdout } = await execa('git', args, {
-    cwd: folder,
-    reject: false,
-    stripFinalNewline: false,
-    maxBuffer: atMost,
-    stdin: 'ignore',
-  })
-  return failed ? null : stdout
+  // No git, no repository, no commit yet, or a difference too large to keep: none of them hinders a run.
+  const { stdout } = await promisify(execFile)('git', args, { cwd: folder, maxBuffer: atMost }).catch(() => ({
+    stdout: null,
+  }))
+  return stdout
 }

@@ -17,9 +17,10 @@ test('--help names every command', async () => {
 })
 
 test.each(commands)('$name --help has examples that begin with the command', async ({ name, load }) => {
-  let help = ''
-  const command = (await load()).command().configureOutput({ writeOut: (text) => void (help += text) })
+  const written: string[] = []
+  const command = (await load()).command().configureOutput({ writeOut: (text) => written.push(text) })
   command.outputHelp()
+  const help = written.join('')
   expect(help.slice(help.indexOf('Examples:'))).toContain(`$ orchestrate ${name}`)
 })
 
