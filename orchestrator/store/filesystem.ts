@@ -10,6 +10,8 @@ import { digestFile, fillFile, linkOrCopy, makeFolder, syncFile, syncFolder, wri
 import { probeStore } from './probe.ts'
 import type { ObjectInfo, Store } from './store.ts'
 
+const folderNamesKept = 20_000
+
 const absent = (error: unknown) => ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errno(error))
 
 /**
@@ -40,15 +42,21 @@ export function filesystemStore(root: string): Store {
         return await work()
       } catch (error) {
         if (errno(error) !== 'ENOENT' || tries === 10) throw error
+        for (let up = dirname(path); up.length >= root.length; up = dirname(up)) lasting.delete(up)
         await makeFolder(dirname(path))
       }
     }
   }
 
+  /** Folders whose own names are known to survive a power cut: only what is new in them has still to be made to. */
+  const lasting = new Set<string>()
+
   async function syncUp(folder: string) {
-    const folders: string[] = []
-    for (let up = folder; up.length >= root.length; up = dirname(up)) folders.push(up)
-    await Promise.all(folders.map(syncFolder))
+    const unsure: string[] = []
+    for (let up = folder; up.length > root.length && !lasting.has(up); up = dirname(up)) unsure.push(up)
+    await Promise.all([folder, ...unsure.map(dirname)].map(syncFolder))
+    if (lasting.size > folderNamesKept) lasting.clear()
+    for (const name of unsure) lasting.add(name)
   }
 
   /** What lies in a folder, in the order in which S3 lists it: `a.txt` before what is under `a/`. */
@@ -182,6 +190,7 @@ export function filesystemStore(root: string): Store {
         for (let up = dirname(path); up !== root; up = dirname(up)) {
           try {
             await rmdir(up)
+            lasting.delete(up)
           } catch {
             return // not empty, or gone already
           }

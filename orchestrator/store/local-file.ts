@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { chmod, constants, copyFile, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OrchestrateError } from '../errors.ts'
@@ -43,15 +42,24 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Hashes a file by streaming it. */
+const hashedAtOnce = 1 << 20
+
+/** Hashes a file piece by piece. Most are small, so the buffer is no larger than the file. */
 export async function digestFile(path: string): Promise<Digest> {
-  const hash = createHash('sha256')
-  let size = 0
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    hash.update(chunk)
-    size += chunk.length
+  const file = await open(path, 'r')
+  try {
+    const hash = createHash('sha256')
+    const buffer = Buffer.allocUnsafe(Math.min((await file.stat()).size + 1, hashedAtOnce))
+    let size = 0
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null)
+      if (bytesRead === 0) return { size, sha256: hash.digest('hex') }
+      hash.update(buffer.subarray(0, bytesRead))
+      size += bytesRead
+    }
+  } finally {
+    await file.close()
   }
-  return { size, sha256: hash.digest('hex') }
 }
 
 /**
