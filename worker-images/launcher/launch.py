@@ -21,6 +21,7 @@ from launcher.quick import (
     block,
     deliver,
     ignore,
+    reserve_json,
     write_json,
 )
 
@@ -61,6 +62,7 @@ def run(directory: str, lock: int) -> None:
     try:
         job = Job(f"{directory}/job.json")
         attempt = job.attempt
+        reserve_json(f"{directory}/exit.json", 4096 + 512 * job.ranks)
         os.chdir(job.code)
         for gpu in job.gpus:
             lock_gpu(gpu)

@@ -84,11 +84,26 @@ def read_json(text: str) -> Json:
 
 
 def write_json(path: str, value: Json) -> None:
-    """Readers see the whole file or none."""
+    """Readers see the whole file or none. Fits into what `reserve_json` has set aside, if it was called."""
     temporary = f"{path}.tmp"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(dump_json(value) + "\n")
+    fd = os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o644)
+    try:
+        text = f"{dump_json(value)}\n".encode()
+        if os.write(fd, text) < len(text):
+            raise OSError(f"no space left for {path}")
+        os.truncate(fd, len(text))
+    finally:
+        os.close(fd)
     os.replace(temporary, path)
+
+
+def reserve_json(path: str, size: int) -> None:
+    """Sets space aside for a later `write_json`, which then works on a disk that has filled up meanwhile."""
+    fd = os.open(f"{path}.tmp", os.O_CREAT | os.O_WRONLY, 0o644)
+    try:
+        os.write(fd, b" " * size)
+    finally:
+        os.close(fd)
 
 
 def dump_json(value: Json) -> str:

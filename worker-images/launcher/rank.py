@@ -83,7 +83,10 @@ class Rank:
             "endedAt": time.time() * 1000,
             "peakRss": peak_rss * 1024,
         }
-        write_json(f"{self._directory}/exit.{self.number}.json", self.exit)
+        try:
+            write_json(f"{self._directory}/exit.{self.number}.json", self.exit)
+        except OSError:  # the disk is full; exit.json will hold it, for which space was reserved
+            pass
 
 
 def environment(job: Job, directory: str, number: int, port: int) -> dict[str, str]:

@@ -162,6 +162,22 @@ def test_what_a_rank_says_last_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "stdout.0.log").read_bytes() == b"\0" * 60_000 + b"last\n"
 
 
+def test_on_a_full_disk_the_end_is_recorded_all_the_same(tmp_path: Path) -> None:
+    fill = "cat /dev/zero > filler; echo lost; exit 74"
+    write_job(tmp_path, command=["sh", "-c", fill], ranks=2)
+    script = (
+        "set -e; mkdir small; mount -t tmpfs -o size=256k none small; cp job.json small;"
+        f'sed -i \'s|"code": "[^"]*"|"code": "{tmp_path}/small"|\' small/job.json;'
+        f"'{sys.executable}' -I -S '{LAUNCHER}' small; cp small/exit.json ."
+    )
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    done = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("claimed\n", 0), done.stderr
+    record = exit_of(tmp_path)
+    assert (record["cause"], record["message"]) == ("ranks", None)
+    assert 74 in [rank["code"] for rank in record["ranks"]]  # type: ignore[attr-defined]
+
+
 def test_it_imports_nothing_that_takes_long() -> None:
     listing = subprocess.run(
         [sys.executable, "-I", "-S", "-X", "importtime", LAUNCHER], capture_output=True, text=True, check=False
