@@ -34,6 +34,10 @@ class Labelling:
         self.model = DepthExpert(saved.config)
         self.model.load_state_dict(dict(saved.weights))
         self.demos = load_demos(job.input("demos"), saved.config.image)
+        # Now, not after an hour of labelling: a truth that doesn't fit is told at once.
+        self.truth = load_truth(job.input("truth"), saved.config.image) if job.has("truth") else None
+        if self.truth is not None and len(self.truth) != len(self.demos):
+            raise WorkerError("DATA_BROKEN", f"truth has {len(self.truth)} frames, the demos {len(self.demos)}")
         every = sorted(set(self.demos.episode.tolist()))
         self.episodes = every[job.shard :: job.shards]
         self.folder = job.output("labels")
@@ -79,12 +83,8 @@ class Labelling:
         results: dict[str, float | dict[str, int]] = {}
         if depth:
             labels = np.concatenate(depth)
-            truth = None
-            if job.has("truth"):
-                whole = load_truth(job.input("truth"), self.model.config.image)
-                if len(whole) != len(self.demos):
-                    raise WorkerError("DATA_BROKEN", f"truth has {len(whole)} frames, the demos {len(self.demos)}")
-                truth = whole[rows]
+            truth = None if self.truth is None else self.truth[rows]
+            if truth is not None:
                 good, pixels = score.within(labels, truth)
                 results = {
                     "label.absrel": score.absrel(labels, truth),

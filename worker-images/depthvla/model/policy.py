@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from depthvla.runtime import seeds
 
 KIND = "depthvla-policy"
 BATCH = 8
-"""Rows of every forward pass. What comes out for one differs in its last bits between batch shapes, so there is one:
-an action depends on what is seen and on the seed, and on nothing else."""
+"""Rows of every forward pass. What comes out for one differs in its last bits between batch shapes, and between cuts
+of a batch over threads. So there is one shape and one thread: an action depends on what is seen and on the seed, and
+on nothing else."""
 
 
 class Policy:
@@ -79,10 +81,11 @@ class Policy:
         shape = (self.horizon, self.config.actions)
         noise = torch.stack([torch.randn(shape, generator=seeds.generator("act", int(s))) for s in seed])
         out = []
-        for i in range(0, len(images), BATCH):
-            rows = slice(i, i + BATCH)
-            parts = [_pad(t[rows]) for t in (pictures, words, normal, noise)]
-            out.append(self.model.act(*parts)[: len(images[rows])])
+        with _one_thread():
+            for i in range(0, len(images), BATCH):
+                rows = slice(i, i + BATCH)
+                parts = [_pad(t[rows]) for t in (pictures, words, normal, noise)]
+                out.append(self.model.act(*parts)[: len(images[rows])])
         actions = self.stats.action_back(torch.cat(out).numpy())
         return np.clip(actions, -1.0, 1.0)
 
@@ -92,12 +95,23 @@ class Policy:
         if self.model.depth is None:
             return None
         out = []
-        for i in range(0, len(images), BATCH):
-            part = torch.from_numpy(np.ascontiguousarray(images[i : i + BATCH]))
-            out.append(self.model.look(_pad(part)).exp()[: len(part)])
+        with _one_thread():
+            for i in range(0, len(images), BATCH):
+                part = torch.from_numpy(np.ascontiguousarray(images[i : i + BATCH]))
+                out.append(self.model.look(_pad(part)).exp()[: len(part)])
         return torch.cat(out).numpy()
 
 
 def _pad(t: torch.Tensor) -> torch.Tensor:
     """Zeros below, up to `BATCH` rows."""
     return t if len(t) == BATCH else torch.cat((t, t.new_zeros(BATCH - len(t), *t.shape[1:])))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

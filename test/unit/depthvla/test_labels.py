@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from depthvla.labels import score
+from depthvla.labels.panels import colour, depth_panel
+from depthvla.labels.sidecar import name_of, read_episode, read_labels, write_episode
+from depthvla.runtime.failure import WorkerError
+
+RNG = np.random.default_rng(0)
+EPISODE = np.array([0, 0, 0, 2, 2, 5], np.int32)
+
+
+def depth_of(frames: int) -> np.ndarray:
+    return RNG.uniform(0.2, 60, (frames, 4, 4)).astype(np.float32)
+
+
+def write_all(folder: Path) -> np.ndarray:
+    parts = [depth_of(int((e == EPISODE).sum())) for e in (0, 2, 5)]
+    for e, part in zip((0, 2, 5), parts, strict=True):
+        write_episode(folder, e, part, "labeller-1")
+    return np.concatenate(parts)
+
+
+def test_labels_come_back_to_the_millimetre_in_the_order_of_the_frames(tmp_path: Path) -> None:
+    depth = write_all(tmp_path)
+    labels = read_labels(tmp_path, EPISODE, 4)
+    assert_allclose(labels.depth, depth, atol=5.1e-4)
+    assert labels.labeller == "labeller-1"
+
+
+def test_what_is_no_depth_becomes_none_and_what_is_too_far_the_farthest(tmp_path: Path) -> None:
+    depth = np.array([[[0, np.nan], [np.inf, -1]], [[1e-5, 1000], [65.5351, 2]]], np.float32)
+    write_episode(tmp_path, 0, depth, "x")
+    read, _ = read_episode(tmp_path, 0)
+    assert_allclose(read, np.array([[[0, 0], [0, 0]], [[0.001, 65.535], [65.535, 2]]], np.float32), atol=1e-6)
+
+
+def test_the_same_labels_give_the_same_bytes(tmp_path: Path) -> None:
+    depth = depth_of(2)
+    first = write_episode(tmp_path, 0, depth, "x").read_bytes()
+    assert write_episode(tmp_path, 1, depth, "x").read_bytes() == first
+    assert sorted(p.name for p in tmp_path.iterdir()) == [name_of(0), name_of(1)]
+
+
+def test_labels_that_do_not_fit_the_demonstrations_are_refused(tmp_path: Path) -> None:
+    write_all(tmp_path)
+    with pytest.raises(WorkerError, match="episode 7 has no labels"):
+        read_labels(tmp_path, np.array([0, 0, 0, 7], np.int32), 4)
+    with pytest.raises(WorkerError, match=r"episode 0: \(3, 4, 4\), expected \(2, 4, 4\)"):
+        read_labels(tmp_path, np.array([0, 0], np.int32), 4)
+    write_episode(tmp_path, 5, depth_of(1), "labeller-2")
+    with pytest.raises(WorkerError, match="2 labellers"):
+        read_labels(tmp_path, EPISODE, 4)
+    (tmp_path / name_of(5)).write_bytes(b"rubbish")
+    with pytest.raises(WorkerError, match="can't be read"):
+        read_labels(tmp_path, EPISODE, 4)
+
+
+def test_absrel_is_a_mean_of_pictures_over_what_was_measured() -> None:
+    truth = np.array([[[1, 2], [0, np.nan]], [[4, 4], [4, 4]], [[0, 0], [0, 0]]], np.float32)
+    pred = np.array([[[2, 2], [9, 9]], [[4, 4], [4, 2]], [[5, 5], [5, 5]]], np.float32)
+    assert score.absrel(pred, truth) == pytest.approx((0.5 + 0.125) / 2)
+    assert score.within(pred, truth) == (4, 6)
+    assert np.isnan(score.absrel(pred[2:], truth[2:]))
+
+
+def test_no_other_constant_is_better_than_the_best() -> None:
+    truth = RNG.lognormal(0.5, 0.6, (6, 16, 16)).astype(np.float32)
+    truth[RNG.random(truth.shape) < 0.2] = 0
+    best = score.best_constant(truth)
+    pixels = truth[:, ::4, ::4]
+
+    def error(constant: float) -> float:
+        good = pixels > 0
+        return float((np.abs(constant - pixels[good]) / pixels[good]).sum())
+
+    assert all(error(best) <= error(best * factor) + 1e-6 for factor in (0.8, 0.95, 0.99, 1.01, 1.05, 1.3))
+
+
+def test_a_panel_shows_rows_of_input_prediction_and_truth(tmp_path: Path) -> None:
+    images = RNG.integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    depth_panel(tmp_path / "a" / "p.png", images, depth_of(3).repeat(2, 1).repeat(2, 2), None, scale=1)
+    from PIL import Image
+
+    with Image.open(tmp_path / "a" / "p.png") as picture:
+        assert picture.size == (8 + 2 + 8, 3 * 8 + 2 * 2)
+        assert_array_equal(np.asarray(picture)[:8, :8], images[0])
+
+
+def test_near_is_bright_and_what_was_not_measured_is_black() -> None:
+    made = colour(np.array([[0.5, 2.0], [0.0, np.nan]], np.float32), 0.5, 2.0).astype(int).sum(axis=2)
+    assert made[0, 0] > made[0, 1] > 0
+    assert made[1].tolist() == [0, 0]

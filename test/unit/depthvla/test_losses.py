@@ -1,0 +1,63 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from depthvla.losses import flow, pictures_measured, silog
+
+
+def by_hand(log_depth: np.ndarray, target: np.ndarray, lam: float) -> float:
+    """The formula as it is printed, a picture at a time, in double precision."""
+    out = 0.0
+    for p, t in zip(log_depth.astype(np.float64), target.astype(np.float64), strict=True):
+        good = np.isfinite(t) & (t > 0)
+        if good.any():
+            d = p[good] - np.log(t[good])
+            out += math.sqrt((d**2).mean() - lam * d.mean() ** 2 + 1e-8)
+    return out
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.5, 1.0])
+def test_silog_is_the_printed_formula(lam: float) -> None:
+    rng = np.random.default_rng(0)
+    pred = rng.normal(size=(5, 7, 6)).astype(np.float32)
+    target = rng.uniform(0.2, 9, size=(5, 7, 6)).astype(np.float32)
+    target[0, 0, :3] = 0, np.nan, np.inf
+    target[1] = 0
+    target[2, 1] = -1
+    made = silog(torch.from_numpy(pred), torch.from_numpy(target), lam=lam)
+    assert made.item() == pytest.approx(by_hand(pred, target, lam), rel=1e-5)
+    assert pictures_measured(torch.from_numpy(target)) == 4
+
+
+def test_silog_ignores_scale_when_lambda_is_one() -> None:
+    target = torch.rand(3, 8, 8) + 0.5
+    pred = torch.randn(3, 8, 8)
+    assert silog(pred + 1.7, target, lam=1.0).item() == pytest.approx(silog(pred, target, lam=1.0).item(), rel=1e-5)
+
+
+def test_silog_has_finite_gradients_for_holes_for_empty_and_for_perfect_pictures() -> None:
+    target = torch.rand(3, 4, 4) + 0.5
+    target[0, 0] = torch.tensor([0.0, math.nan, math.inf, -1.0])
+    target[1] = 0
+    pred = torch.where(target > 0, target, 1.0).log().nan_to_num(0.0, 0.0, 0.0).requires_grad_()
+    silog(pred, target).backward()
+    assert pred.grad is not None
+    assert torch.isfinite(pred.grad).all()
+    assert pred.grad[1].abs().sum() == 0
+    assert pred.grad[0, 0].abs().sum() == 0
+
+
+def test_a_batch_cut_over_ranks_has_the_same_sums() -> None:
+    pred, target = torch.randn(6, 4, 4), torch.rand(6, 4, 4) + 0.1
+    target[3] = 0
+    parts = sum(silog(pred[i : i + 2], target[i : i + 2]) for i in range(0, 6, 2))
+    assert silog(pred, target).item() == pytest.approx(float(parts), rel=1e-6)
+
+
+def test_flow_counts_only_what_is_not_padding() -> None:
+    made, wanted = torch.zeros(2, 3, 4, 5), torch.ones(2, 3, 4, 5)
+    wanted[1, :, 2:] = 100
+    keep = torch.tensor([[True] * 4, [True, True, False, False]])
+    assert flow(made, wanted, keep).item() == 6.0

@@ -1,0 +1,129 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from depthvla.model import normalisation
+from depthvla.model.config import ModelConfig, from_json, to_json
+from depthvla.model.depthvla import DepthVLA
+from depthvla.model.files import save_model
+from depthvla.model.policy import BATCH, KIND, Policy
+from depthvla.model.presets import PRESETS
+from depthvla.runtime.failure import WorkerError
+
+WORDS = ["open the drawer", "press the button"]
+Seen = tuple[NDArray[np.uint8], NDArray[np.float32], list[str], list[int]]
+
+
+@pytest.fixture
+def small() -> ModelConfig:
+    """The tiny preset's shapes: which bits come out depends on them."""
+    return dataclasses.replace(PRESETS["tiny"], layers=2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, small: ModelConfig) -> Path:
+    rng = np.random.default_rng(0)
+    stats = normalisation.measure(
+        rng.normal(2, 3, (50, small.state)).astype(np.float32),
+        rng.normal(0.1, 0.3, (50, small.actions)).astype(np.float32),
+    )
+    save_model(tmp_path, KIND, small, DepthVLA(small).state_dict())
+    normalisation.write(tmp_path, stats)
+    return tmp_path
+
+
+def seen(c: ModelConfig, n: int) -> Seen:
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (n, c.image, c.image, 3), dtype=np.uint8)
+    state = rng.normal(size=(n, c.state)).astype(np.float32)
+    return images, state, [WORDS[i % 2] for i in range(n)], list(range(100, 100 + n))
+
+
+def pick(s: Seen, rows: list[int]) -> Seen:
+    return s[0][rows], s[1][rows], [s[2][r] for r in rows], [s[3][r] for r in rows]
+
+
+def test_actions_do_not_depend_on_what_else_is_in_the_batch(folder: Path, small: ModelConfig) -> None:
+    policy, every = Policy.load(folder), seen(small, 2 * BATCH + 3)
+    together = policy.act(*every)
+    assert together.shape == (2 * BATCH + 3, small.horizon, small.actions)
+    order = np.random.default_rng(2).permutation(len(together)).tolist()
+    assert_array_equal(policy.act(*pick(every, order)), together[order])
+    assert_array_equal(policy.act(*pick(every, [4])), together[[4]])
+    depth = policy.predict_depth(every[0])
+    alone = policy.predict_depth(every[0][4:5])
+    assert depth is not None
+    assert alone is not None
+    assert_array_equal(alone, depth[4:5])
+
+
+def test_noise_comes_from_the_seed_alone(folder: Path, small: ModelConfig) -> None:
+    policy, one = Policy.load(folder), seen(small, 1)
+    first = policy.act(*one)
+    torch.rand(7)
+    assert_array_equal(policy.act(*one), first)
+    assert np.abs(policy.act(one[0], one[1], one[2], [7]) - first).max() > 1e-3
+
+
+def test_actions_are_in_the_units_of_the_environment_and_inside_its_bounds(folder: Path, small: ModelConfig) -> None:
+    policy = Policy.load(folder)
+    actions = policy.act(*seen(small, 4))
+    assert actions.dtype == np.float32
+    assert np.abs(actions).max() <= 1
+    raw = np.array([[0.3, -0.2, 0.9, 0.0]], np.float32)
+    assert_allclose(policy.stats.action_back(policy.stats.action(raw)), raw, atol=1e-6)
+
+
+def test_the_untrained_policy_has_the_same_shape_and_other_weights(folder: Path, small: ModelConfig) -> None:
+    trained, untrained = Policy.load(folder), Policy.untrained(folder)
+    assert untrained.stats == trained.stats
+    assert untrained.digest != trained.digest
+    assert_array_equal(untrained.act(*seen(small, 2)), Policy.untrained(folder).act(*seen(small, 2)))
+    assert np.abs(untrained.act(*seen(small, 2)) - trained.act(*seen(small, 2))).max() > 1e-3
+
+
+def test_a_blind_policy_sees_black(folder: Path, small: ModelConfig) -> None:
+    images, *rest = seen(small, 2)
+    body = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**body, "blind": True}))
+    blind = Policy.load(folder)
+    assert_array_equal(blind.act(images, *rest), blind.act(np.zeros_like(images), *rest))
+
+
+def test_normalisation_that_was_changed_since_training_is_refused(folder: Path) -> None:
+    path = folder / "normalisation.json"
+    body = json.loads(path.read_text())
+    body["state_mean"][0] += 1e-9
+    path.write_text(json.dumps(body))
+    with pytest.raises(WorkerError, match="hash differs"):
+        Policy.load(folder)
+
+
+def test_normalisation_survives_being_written_to_the_last_bit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    stats = normalisation.measure(rng.normal(size=(9, 3)).astype(np.float32), np.zeros((9, 2), np.float32))
+    normalisation.write(tmp_path, stats)
+    assert normalisation.read(tmp_path) == stats
+    assert stats.action_std == [normalisation.SMALLEST] * 2
+
+
+def test_a_folder_of_another_kind_is_refused(folder: Path, small: ModelConfig) -> None:
+    save_model(folder, "depth-expert", small, {})
+    with pytest.raises(WorkerError, match="holds a depth-expert"):
+        Policy.load(folder)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_every_preset_survives_json(preset: str) -> None:
+    config = next(c for name, c in PRESETS.items() if name == preset)
+    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+
+
+def test_the_tiny_preset_is_tiny() -> None:
+    assert 1.5e6 < sum(p.numel() for p in DepthVLA(PRESETS["tiny"]).parameters()) < 2.5e6
