@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, statSync, watch } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, watch } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -377,6 +377,7 @@ export function engineContract(name: string, makePlace: () => Promise<Place>): v
       const events = eventsOf(read(attempt, 'events.0.jsonl'))
       expect(events.map((event) => event.type)).toEqual(['hello', 'artifact', 'done'])
       expect(events.at(-1)).toMatchObject({ metrics: { even: { k: 3, n: 5 } } })
+      rmSync(folder, { recursive: true })
     })
 
     test('a worker of 30 lines fails in its own words', async () => {
