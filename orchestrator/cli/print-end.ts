@@ -10,5 +10,5 @@ export async function printEnd(client: Client, view: RunView, out: NodeJS.WriteS
   const terminal = { width: Number.isFinite(columns) ? columns : 120, colour: isColourful(out) ? 1 : 0 } as const
   // Without the report there is still the run to tell of.
   const report = await client.report(view.run, 'text', terminal).catch(() => null)
-  printWhole([[], ...endLines(view, { report, ...(file === undefined ? {} : { file }) })], out)
+  printWhole([[], ...endLines(view, { report, columns, ...(file === undefined ? {} : { file }) })], out)
 }

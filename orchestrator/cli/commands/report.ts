@@ -1,30 +1,43 @@
 import { Command, Option } from 'commander'
+import { OrchestrateError } from '../../errors.ts'
+import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
 import { type Connection, examples, withConnection } from '../options.ts'
-import { shownPath } from '../view/end.ts'
+import { isColourful, sizeOf } from '../view/terminal.ts'
 
-type Options = Connection & { format: 'md' | 'html' | 'json'; path?: boolean; json?: boolean }
+type Options = Connection & { format?: 'text' | 'md' | 'html' | 'json'; path?: boolean; json?: boolean }
 
 export function command(): Command {
+  const format = new Option('--format <format>', 'what to print: text on a terminal, else md')
   const report = new Command('report')
-    .description('Prints the report of a run as it stands, and where its HTML file is.')
+    .description('Prints the report of a run as it stands.')
     .argument('[run]', 'a run, or `latest`', 'latest')
-    .addOption(new Option('--format <format>', 'what to print').choices(['md', 'html', 'json']).default('md'))
-    .option('--path', 'print only the path of the HTML file')
+    .addOption(format.choices(['text', 'md', 'html', 'json']))
+    .option('--path', 'print where its HTML file is instead')
     .option('--json', 'the same as --format json')
     .action(async (run: string, options: Options) => {
       const client = await connect(options)
-      const format = options.json === true ? 'json' : options.format
-      // Asking for it also writes the file.
-      const text = await client.report(run, options.path === true ? 'html' : format)
-      const path = format === 'md' || options.path === true ? (await client.run(run)).report : null
-      if (options.path !== true) process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
-      if (path === null) return
-      process.stdout.write(options.path === true ? `${path}\n` : `\nreport   ${shownPath(path)}\n`)
+      const text = options.path === true ? await pathOf(client, run) : await textOf(client, run, options)
+      process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
     })
   return examples(withConnection(report), [
     'orchestrate report',
     'orchestrate report r-7k2pq --format html > report.html',
     'xdg-open "$(orchestrate report --path)"',
   ])
+}
+
+async function pathOf(client: Client, run: string): Promise<string> {
+  const view = await client.run(run)
+  if (view.report !== null) return view.report
+  throw new OrchestrateError('INPUT_NOT_FOUND', `${view.run} has no report file yet: it is written when the run ends`)
+}
+
+function textOf(client: Client, run: string, { format, json }: Options): Promise<string> {
+  const { columns } = sizeOf(process.stdout)
+  const terminal = {
+    width: Number.isFinite(columns) ? columns : 120,
+    colour: isColourful(process.stdout) ? 1 : 0,
+  } as const
+  return client.report(run, json === true ? 'json' : (format ?? (process.stdout.isTTY ? 'text' : 'md')), terminal)
 }

@@ -39,12 +39,12 @@ async function status_(run: string | undefined, options: Options): Promise<void>
     const out = options.json === true ? process.stderr : process.stdout
     const watched = await watchRun({ client, run: view.run, options, out, interrupt: 'leave' })
     view = watched.view ?? view
-    if (view.state !== 'running') process.exitCode = exitCodeOf(view)
   } else if (options.json !== true) {
     const { columns } = sizeOf(process.stdout)
     const screen = { columns, rows: Number.POSITIVE_INFINITY, colours: isColourful(process.stdout), now: Date.now() }
     process.stdout.write(`${runScreen(view, screen).join('\n')}\n`)
   }
+  if (options.follow === true) process.exitCode = exitCodeOf(view)
   if (options.json === true) return printJson(view)
   if (view.state !== 'running') await printEnd(client, view, process.stdout)
 }

@@ -3,17 +3,19 @@ import { clock, shortDuration } from '../../report/figures.ts'
 import type { RunView } from '../../server/api.ts'
 import { failures } from './failures.ts'
 import { quotedRef } from './job-name.ts'
-import { type Line, raw, span } from './line.ts'
+import { type Line, raw, span, width } from './line.ts'
 
 export type Ending = {
   /** The report for a terminal: how it went, the table, what it shows. Null when it could not be had. */
   report: string | null
   /** The pipeline file as the user named it, where this command knows it. */
   file?: string
+  /** Remarks that would not fit so many columns are left out. */
+  columns: number
 }
 
 /** What stays on the screen when a run is over: how it went, what it showed, what failed, what to type next. */
-export function endLines(view: RunView, { report, file }: Ending): Line[] {
+export function endLines(view: RunView, { report, file, columns }: Ending): Line[] {
   const found =
     report === null
       ? [verdict(view)]
@@ -22,7 +24,7 @@ export function endLines(view: RunView, { report, file }: Ending): Line[] {
           .split('\n')
           .map((text): Line => [raw(text)])
   const path = view.report === null ? [] : [command('report', shownPath(view.report))]
-  return [...found, [], ...failures(view), ...path, ...next(view, file)]
+  return [...found, [], ...failures(view), ...path, ...next(view, file).map((line) => withoutRemark(line, columns))]
 }
 
 function verdict(view: RunView): Line {
@@ -72,11 +74,14 @@ function next(view: RunView, file: string | undefined): Line[] {
   }
 }
 
-const command = (title: string, text: string, note?: string): Line => [
+const command = (title: string, text: string, remark?: string): Line => [
   span(title.padEnd(9), 'dim'),
   span(text),
-  ...(note === undefined ? [] : [span(`   (${note})`, 'dim')]),
+  ...(remark === undefined ? [] : [span(`   (${remark})`, 'dim')]),
 ]
+
+const withoutRemark = (line: Line, columns: number): Line =>
+  line.reduce((sum, { text }) => sum + width(text), 0) > columns ? line.slice(0, 2) : line
 
 /** A path as one would type it from here; an address as it is. */
 export function shownPath(path: string): string {

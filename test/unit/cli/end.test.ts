@@ -4,8 +4,8 @@ import { paint } from '../../../orchestrator/cli/view/line.ts'
 import type { RunView } from '../../../orchestrator/server/api.ts'
 import { ended, job, run, start } from './views.ts'
 
-const shown = (view: RunView, ending: Parameters<typeof endLines>[1] = { report: null }) =>
-  endLines(view, ending).map((line) => paint(line, Number.POSITIVE_INFINITY, false))
+const shown = (view: RunView, ending: Partial<Parameters<typeof endLines>[1]> = {}) =>
+  endLines(view, { report: null, columns: 200, ...ending }).map((line) => paint(line, Number.POSITIVE_INFINITY, false))
 
 test('a run that succeeded ends with its report and what to try next', () => {
   expect(shown(ended(), { report: 'the report\n\n  a table\n', file: 'jobs/quickstart.yaml' })).toEqual([
@@ -74,4 +74,10 @@ test('a run that was stopped says how to go on', () => {
     '',
     'next     orchestrate resume r-7k2pq   (goes on from the last checkpoints)',
   ])
+})
+
+test('a remark that does not fit is left out, never the command', () => {
+  expect(shown(run([], { state: 'cancelled', endedAt: start }), { columns: 60 }).at(-1)).toBe(
+    'next     orchestrate resume r-7k2pq',
+  )
 })
