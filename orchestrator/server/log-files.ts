@@ -1,5 +1,5 @@
 import { watch } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { Readable } from 'node:stream'
 
@@ -18,28 +18,45 @@ export function followLog(path: string, lines: number | null, over: () => boolea
 }
 
 async function* grow(path: string, lines: number | null, over: () => boolean): AsyncGenerator<Buffer> {
-  const start = await tailOf(path, lines)
-  let offset = (await readFile(path).catch(() => Buffer.alloc(0))).length
-  if (start) yield Buffer.from(start)
+  const start = Buffer.from(await tailOf(path, lines))
+  let place = await placeAtEnd(path)
+  if (start.length > 0) yield start
   for (;;) {
     const ended = over() // asked before reading: what was written until then is read now
-    const chunk = await readFrom(path, offset)
-    offset += chunk.length
+    const { chunk, next } = await readFrom(path, place)
+    place = next
     if (chunk.length > 0) yield chunk
     else if (ended) return
     else await changed(path, 1000)
   }
 }
 
-async function readFrom(path: string, offset: number): Promise<Buffer> {
+type Place = { inode: number; offset: number }
+
+async function placeAtEnd(path: string): Promise<Place> {
+  const info = await stat(path).catch(() => null)
+  return { inode: info?.ino ?? 0, offset: info?.size ?? 0 }
+}
+
+async function readFrom(path: string, place: Place): Promise<{ chunk: Buffer; next: Place }> {
   const handle = await open(path).catch(() => null)
-  if (!handle) return Buffer.alloc(0)
+  if (!handle) return { chunk: Buffer.alloc(0), next: place }
   try {
+    const { ino } = await handle.stat()
+    // A log that grew too long is replaced by a shorter one: go on where it says that its middle was dropped.
+    const offset = ino === place.inode || place.inode === 0 ? place.offset : await markIn(path)
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(1 << 16), 0, 1 << 16, offset)
-    return buffer.subarray(0, bytesRead)
+    return { chunk: buffer.subarray(0, bytesRead), next: { inode: ino, offset: offset + bytesRead } }
   } finally {
     await handle.close()
   }
+}
+
+/** Where the launcher's line stands that says how much of the middle was dropped. */
+async function markIn(path: string): Promise<number> {
+  const content = await readFile(path)
+  const said = content.indexOf(' bytes dropped here')
+  return said < 0 ? 0 : content.lastIndexOf('\n', said) + 1
 }
 
 /** Resolves when the file was written to, or after a while: an attempt can end without a last line. */

@@ -1,6 +1,9 @@
 """What the launcher reads of job.json; the whole of it is described in orchestrator/protocol/job-file.ts."""
 
+import os
+
 from launcher.quick import Json, read_json
+from launcher.redaction import read_secrets
 
 
 class Job:
@@ -25,6 +28,7 @@ class Job:
         self.grace = self._number("grace")
         self.time = None if fields.get("time") is None else self._number("time")
         self.log_bytes = int(self._number("logBytes"))
+        self.secrets = read_secrets(os.path.dirname(path))
 
     def _text(self, name: str) -> str:
         value = self._fields.get(name)

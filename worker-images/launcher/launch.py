@@ -24,6 +24,7 @@ from launcher.quick import (
     reserve_json,
     write_json,
 )
+from launcher.redaction import mask_file, read_secrets
 
 SIGNALS = (SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD)
 
@@ -76,6 +77,7 @@ def run(directory: str, lock: int) -> None:
         message = f"{type(error).__name__}: {error}"
         sys.excepthook(*sys.exc_info())  # a mistake of the launcher: its stack goes to launcher.log
     ranks: list[Json] = [] if gang is None else gang.finish()
+    mask_events(directory)
     remove_secrets(directory)
     write_json(
         f"{directory}/exit.json",
@@ -128,6 +130,14 @@ def lock_gpu(uuid: str) -> None:
     except BlockingIOError:
         raise OSError(f"GPU {uuid} is in use by another attempt on this machine ({path} is locked)") from None
     os.set_inheritable(fd, True)
+
+
+def mask_events(directory: str) -> None:
+    """Ranks write their events themselves: secrets that slipped in are struck out before the file of secrets goes."""
+    secrets = read_secrets(directory)
+    for name in os.listdir(directory) if secrets else []:
+        if name.startswith("events."):
+            mask_file(f"{directory}/{name}", secrets)
 
 
 def remove_secrets(directory: str) -> None:

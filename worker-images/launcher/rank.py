@@ -6,6 +6,7 @@ import time
 from launcher.bounded_log import BoundedLog
 from launcher.job import Job
 from launcher.quick import SIGKILL, SIGPIPE, SIGXFSZ, Json, signal_name, write_json
+from launcher.redaction import Redaction
 
 
 class Rank:
@@ -41,9 +42,11 @@ class Rank:
             os.close(write_err)
         self.started = time.time() * 1000
         self.logs: dict[int, BoundedLog] = {}
+        self._redactions: dict[int, Redaction] = {}
         for name, fd in (("stdout", read_out), ("stderr", read_err)):
             os.set_blocking(fd, False)
             self.logs[fd] = BoundedLog(f"{directory}/{name}.{number}.log", job.log_bytes)
+            self._redactions[fd] = Redaction(job.secrets)
 
     def send(self, signal: int) -> None:
         """To the rank alone: its data loaders must live for it to save."""
@@ -66,10 +69,12 @@ class Rank:
         except BlockingIOError:
             return True
         if not data:
-            self.logs.pop(fd).close()
+            log = self.logs.pop(fd)
+            log.write(self._redactions.pop(fd).rest())
+            log.close()
             os.close(fd)
             return False
-        self.logs[fd].write(data)
+        self.logs[fd].write(self._redactions[fd].take(data))
         return True
 
     def ended(self, status: int, peak_rss: int) -> None:

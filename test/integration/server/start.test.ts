@@ -76,7 +76,7 @@ test('a secret reaches the worker and is nowhere in what the run leaves behind',
   const source = await readFile(join(foreignWorker, 'worker.py'), 'utf8')
   await writeFile(
     join(worker, 'worker.py'),
-    source.replace('signal.signal(', `${leak}tell("warning", message="len " + str(len(secret)))\nsignal.signal(`),
+    source.replace('signal.signal(', `${leak}tell("warning", message="it is " + secret)\nsignal.signal(`),
   )
   const file = join(state, 'pipeline.yaml')
   await writeFile(file, 'name: leaky\nworker: ./worker\nsecrets: [PLANTED]\nstages:\n  first: { entry: count }\n')
