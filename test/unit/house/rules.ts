@@ -31,7 +31,7 @@ const NOT_PURE: Record<string, string> = {
 }
 
 /** Packages that are one room's business: another that wants what they do asks that room. */
-const ONLY_IN: readonly [package: RegExp, rooms: readonly string[]][] = [
+const ONLY_IN: readonly [name: RegExp, rooms: readonly string[]][] = [
   [/^bullmq$/, ['queue']],
   [/^ioredis$/, ['ledger', 'queue']],
   [/^@aws-sdk\//, ['store']],
