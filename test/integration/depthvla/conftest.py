@@ -1,0 +1,172 @@
+"""Attempts as the launcher starts them: `python -m depthvla`, a process a rank, on data small enough to train in
+seconds. `Attempt.next` is what the control plane does after a crash: the next fence, resuming from what was committed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from depthvla.data.lerobot_writer import Episode, LeRobotWriter
+from depthvla.data.scannet import write_scannet_frame, write_scannet_lists
+from depthvla.data.truth import to_millimetres, write_truth
+
+WORKERS = Path(__file__).parents[3] / "worker-images"
+PATIENCE = 600
+"""Seconds; a loaded machine imports torch in forty."""
+
+SIZE = 96
+INTRINSICS = np.array([[80, 0, 47.5], [0, 80, 47.5], [0, 0, 1]], np.float32)
+
+
+@dataclass
+class Attempt:
+    directory: Path
+    job: dict[str, Any]
+    ranks: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def begin(self) -> Attempt:
+        self.directory.mkdir(parents=True)
+        (self.directory / "job.json").write_text(json.dumps(self.job))
+        world, port = self.job["ranks"], free_port()
+        for rank in range(world):
+            environment = os.environ | {
+                "PYTHONPATH": str(WORKERS), "ORCHESTRATE_ATTEMPT_DIR": str(self.directory), "CUDA_VISIBLE_DEVICES": "",
+                "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "OMP_NUM_THREADS": "1",
+                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "PYTHONHASHSEED": "0",
+            }  # fmt: skip
+            with (self.directory / f"stderr.{rank}.log").open("wb") as log:
+                command = [sys.executable, "-m", "depthvla"]
+                self.ranks.append(subprocess.Popen(command, env=environment, stderr=log, stdout=log, cwd=WORKERS))
+        return self
+
+    def wait(self) -> list[int]:
+        """Exit codes of all ranks."""
+        return [rank.wait(PATIENCE) for rank in self.ranks]
+
+    def signal(self, number: int) -> None:
+        for rank in self.ranks:
+            rank.send_signal(number)
+
+    def events(self, kind: str, rank: int = 0) -> list[dict[str, Any]]:
+        path = self.directory / f"events.{rank}.jsonl"
+        if not path.exists():
+            return []
+        # A killed process may leave half a line only if the disk is full; a reader still skips what isn't whole.
+        whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [e for e in map(json.loads, whole) if e["type"] == kind]
+
+    def until(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """Waits for so many events of a kind."""
+        deadline = time.monotonic() + PATIENCE
+        while len(found := self.events(kind)) < count:
+            if all(rank.poll() is not None for rank in self.ranks) and len(self.events(kind)) < count:
+                raise AssertionError(f"ended with {self.wait()} before {kind}:\n{self.stderr()}")
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        return found
+
+    def output(self, name: str) -> Path:
+        return self.directory / "outputs" / name
+
+    def stderr(self) -> str:
+        return "".join((self.directory / f"stderr.{r}.log").read_text() for r in range(len(self.ranks)))
+
+    @property
+    def store(self) -> Path:
+        return Path(self.job["store"]["url"].removeprefix("file://"))
+
+    def manifests(self) -> list[str]:
+        """Store keys of what this attempt has committed, newest first."""
+        found = (self.store / self.job["prefix"] / "checkpoints").glob("*/manifest.json")
+        ordered = sorted(found, key=lambda p: int(p.parent.name), reverse=True)
+        return [str(p.relative_to(self.store)) for p in ordered]
+
+    def next(self, resume: list[str], **changes: Any) -> Attempt:
+        """The attempt after this one."""
+        fence = self.job["fence"] + 1
+        job = {**self.job, "fence": fence, "prefix": f"jobs/k/s0/{fence}", "resume": resume, **changes}
+        return Attempt(self.directory.with_name(f"{self.directory.name}-{fence}"), job)
+
+
+Make = Callable[..., Attempt]
+
+
+@pytest.fixture
+def attempts(tmp_path: Path) -> Iterator[Make]:
+    """Makes first attempts: `attempts("name", entry, config, inputs={...}, ranks=2, every=4)`, yet to be begun."""
+    made: list[Attempt] = []
+
+    def make(
+        name: str, entry: str, config: dict[str, Any], inputs: dict[str, Path], *,
+        ranks: int = 1, every: int | None = None, keep: int = 2, shard: int = 0, shards: int = 1,
+    ) -> Attempt:  # fmt: skip
+        job = {
+            "protocol": 1, "attempt": f"a-{name}-1", "job": "k" * 64, "stage": name, "shard": shard, "shards": shards,
+            "fence": 1, "command": ["python", "-m", "depthvla"], "code": str(WORKERS), "entry": entry, "config": config,
+            "inputs": {k: {"path": str(v), "format": None, "digest": "0"} for k, v in inputs.items()},
+            "outputs": [], "ranks": ranks, "cores": ranks, "gpus": [], "store": {"url": f"file://{tmp_path}/{name}.store"},
+            "prefix": "jobs/k/s0/1", "resume": [], "checkpoint": {"every": every, "keep": keep}, "grace": 30,
+            "time": None, "logBytes": 100_000, "secrets": None,
+        }  # fmt: skip
+        made.append(Attempt(tmp_path / name, job))
+        return made[-1]
+
+    yield make
+    for attempt in made:
+        for rank in attempt.ranks:
+            rank.kill()
+            rank.wait()
+
+
+@pytest.fixture(scope="session")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two episodes of a square that moves as the action says, and the depth of it."""
+    root = tmp_path_factory.mktemp("demos")
+    rng = np.random.default_rng(0)
+    writer = LeRobotWriter(root / "demos", 40, "corner2", "sawyer", ["x", "y", "z", "grip"], ["x", "y", "z", "grip"])
+    depth = []
+    for episode in range(6):
+        images = rng.integers(0, 256, (9, SIZE, SIZE, 3), dtype=np.uint8)
+        state = rng.normal(size=(9, 4)).astype(np.float32)
+        writer.add(Episode(("open the drawer", "press the button")[episode % 2], images, state, np.tanh(state)))
+        depth.append(images[..., 0] / 255 + 0.5)
+    writer.close()
+    millimetres = to_millimetres(np.concatenate(depth).astype(np.float32))
+    write_truth(
+        root / "depth", millimetres, intrinsics=INTRINSICS, camera_to_world=np.eye(4, dtype=np.float32),
+        placement=np.arange(6),
+    )  # fmt: skip
+    return root / "demos", root / "depth"
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures whose depth can be read off their brightness, in ScanNet's layout."""
+    root = tmp_path_factory.mktemp("scenes")
+    rng = np.random.default_rng(1)
+    for name in ("scene0000_00", "scene0001_00"):
+        for number in range(12):
+            shade = rng.integers(0, 256, (6, 6)).astype(np.uint8).repeat(16, 0).repeat(16, 1)
+            depth = (shade / 255 + 0.5).astype(np.float32)
+            image = np.stack((shade, shade, shade), axis=2)
+            write_scannet_frame(root / "scannet" / name, number, image, depth, INTRINSICS, np.eye(4, dtype=np.float32))
+    write_scannet_lists(root / "scannet", {"train": ["scene0000_00"], "heldout": ["scene0001_00"]})
+    return root
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
