@@ -1,31 +1,58 @@
 import { resolve } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
-import { checkout } from '../../server/settings.ts'
+import { redactAddress } from '../../ledger/redis-address.ts'
+import type { Health } from '../../server/api.ts'
+import { buildId } from '../../server/build-id.ts'
+import { checkout, readSettings, type Settings } from '../../server/settings.ts'
 import type { Connection } from '../options.ts'
 import { type Client, createClient } from './client.ts'
-import { ensureDaemon, findDaemon } from './ensure-daemon.ts'
+import { ensureDaemon, type Found, findDaemon } from './ensure-daemon.ts'
 
 /** The daemon that the user means: the one at an address, or this machine's, started when there is none. */
-export async function connect(options: Connection): Promise<Client> {
-  const url = serverUrl(options)
-  return url === null ? ensureDaemon(stateDirectory(options), { anyBuild: false }) : createClient({ kind: 'url', url })
+export function connect(options: Connection): Promise<Client> {
+  return connectTo(options, ({ build }) => build === buildId())
 }
 
 /**
  * The same daemon again after its connection was lost. Its build doesn't matter then: two clients of different builds would
  * otherwise take turns in replacing it.
  */
-export async function reconnect(options: Connection): Promise<Client> {
+export function reconnect(options: Connection): Promise<Client> {
+  return connectTo(options, () => true)
+}
+
+async function connectTo(options: Connection, isAcceptable: (health: Health) => boolean): Promise<Client> {
   const url = serverUrl(options)
-  return url === null ? ensureDaemon(stateDirectory(options), { anyBuild: true }) : createClient({ kind: 'url', url })
+  if (url !== null) return createClient({ kind: 'url', url })
+  const state = stateDirectory(options)
+  const { client, health } = await ensureDaemon(state, isAcceptable)
+  for (const warning of differences(health, readSettings(process.env, { state }))) process.stderr.write(`${warning}\n`)
+  return client
+}
+
+/** A daemon keeps the settings that it was started with: who has others now would be surprised where things go. */
+function differences(health: Health, { store, redisUrl }: Settings): string[] {
+  const { ORCHESTRATE_STORE } = process.env
+  const same = (a: string, b: string) => a.replace(/\/+$/, '') === b.replace(/\/+$/, '')
+  const differing = [
+    ...(ORCHESTRATE_STORE !== undefined && !same(store.url, health.store)
+      ? [`store ${health.store}, not ORCHESTRATE_STORE`]
+      : []),
+    ...(redisUrl !== null && !same(redactAddress(redisUrl), health.redis)
+      ? [`Redis ${health.redis}, not REDIS_URL`]
+      : []),
+  ]
+  return differing.map(
+    (what) => `the daemon was started with ${what}; \`orchestrate stop\` makes the next one look again`,
+  )
 }
 
 /** The daemon that is there, or null: for what makes no sense without one. */
-export async function connectIfRunning(options: Connection): Promise<Client | null> {
+export async function connectIfRunning(options: Connection): Promise<Found | null> {
   const url = serverUrl(options)
-  return url === null
-    ? ((await findDaemon(stateDirectory(options)))?.client ?? null)
-    : createClient({ kind: 'url', url })
+  if (url === null) return findDaemon(stateDirectory(options))
+  const client = createClient({ kind: 'url', url })
+  return { client, health: await client.health() }
 }
 
 /** `--state`, else $ORCHESTRATE_STATE, else `.orchestrate` in the checkout, from whatever folder one calls. */

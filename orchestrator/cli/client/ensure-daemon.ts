@@ -2,12 +2,13 @@ import { setTimeout } from 'node:timers/promises'
 import { OrchestrateError } from '../../errors.ts'
 import { socketPath } from '../../ledger/socket-path.ts'
 import type { Health } from '../../server/api.ts'
-import { buildId } from '../../server/build-id.ts'
 import { type Client, createClient } from './client.ts'
+import { endDaemon } from './end-daemon.ts'
 import { startDaemon } from './start-daemon.ts'
 
 export type Found = { client: Client; health: Health }
 
+/** Generous: a machine that is busy starts nothing fast. */
 const patienceMs = 120_000
 
 /** The daemon of a state directory if it answers, or null. */
@@ -22,39 +23,19 @@ export async function findDaemon(state: string): Promise<Found | null> {
 }
 
 /**
- * The daemon of a state directory, started when there is none. One of another build is asked to end first, unless any will
- * do: its attempts go on, and the new one adopts them.
+ * The daemon of a state directory, started when there is none. One that is not acceptable (another build) is asked to end
+ * first: its attempts go on, and the new one adopts them.
  */
-export async function ensureDaemon(state: string, { anyBuild }: { anyBuild: boolean }): Promise<Client> {
+export async function ensureDaemon(state: string, isAcceptable: (health: Health) => boolean): Promise<Found> {
   const deadline = performance.now() + patienceMs
-  let asked = false
   while (performance.now() < deadline) {
     const found = await findDaemon(state)
     if (found !== null) {
-      if (anyBuild || found.health.build === buildId()) return found.client
-      if (!asked) await found.client.stop()
-      asked = true
-      await waitUntilGone(found.client)
+      if (isAcceptable(found.health)) return found
+      await endDaemon(found)
     }
-    // Another client may be starting one at this moment, or an old one may still be ending: then the next look tells.
+    // Another client may be starting one at this moment: then the next look finds it.
     if ((await startDaemon(state)) === 'taken') await setTimeout(50)
   }
   throw new OrchestrateError('DAEMON_UNREACHABLE', `the daemon of ${state} holds its lock and does not answer`)
-}
-
-/** Waits until nobody listens at the client's address any more: the daemon finishes what it was writing. */
-export async function waitUntilGone(client: Client): Promise<void> {
-  const deadline = performance.now() + patienceMs
-  while (performance.now() < deadline) {
-    const answered = await client.health().then(
-      () => true,
-      () => false,
-    )
-    if (!answered) return
-    await setTimeout(20)
-  }
-  throw new OrchestrateError(
-    'DAEMON_RUNNING',
-    `the daemon was asked to end ${patienceMs / 1000} s ago and still answers`,
-  )
 }
