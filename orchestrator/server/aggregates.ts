@@ -14,6 +14,9 @@ export type Release = { pool: string; attempt: string }
 export const jobAggregate = (key: string): string => `job/${key}`
 export const runAggregate = (run: string): string => `run/${run}`
 
+/** Told of every change, once it is in the ledger. */
+export type Changed = (aggregate: string, events: readonly (JobEvent | RunEvent)[]) => void
+
 /**
  * All jobs and runs, folded and kept in memory; every change goes through the ledger first. `update` reads the present
  * state, asks what to append, and appends it only if nobody was faster; else it looks again.
@@ -22,9 +25,9 @@ export class Aggregates {
   readonly jobs = new Map<string, Job>()
   readonly runs = new Map<string, Run>()
   readonly #ledger: Ledger
-  readonly #changed: (aggregate: string) => void
+  readonly #changed: Changed
 
-  constructor(ledger: Ledger, changed: (aggregate: string) => void) {
+  constructor(ledger: Ledger, changed: Changed) {
     this.#ledger = ledger
     this.#changed = changed
   }
@@ -45,7 +48,7 @@ export class Aggregates {
         let after: Job | null = before
         for (const event of events) after = applyToJob(after, event)
         if (after) this.jobs.set(key, after)
-        this.#changed(jobAggregate(key))
+        this.#changed(jobAggregate(key), events)
         return after
       }
       await this.#refreshJob(key)
@@ -62,7 +65,7 @@ export class Aggregates {
         let after: Run | null = before
         for (const event of events) after = applyToRun(after, event)
         if (after) this.runs.set(id, after)
-        this.#changed(runAggregate(id))
+        this.#changed(runAggregate(id), events)
         return after
       }
       await this.#refreshRun(id)

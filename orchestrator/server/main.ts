@@ -1,3 +1,4 @@
+import './more-threads.ts'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import pino from 'pino'

@@ -7,7 +7,8 @@ import { Ledger } from '../ledger/ledger.ts'
 import { Commands } from '../queue/commands.ts'
 import { takeControl } from '../store/control.ts'
 import { openStore } from '../store/open-store.ts'
-import { Aggregates } from './aggregates.ts'
+import { Aggregates, type Changed } from './aggregates.ts'
+import { Archive } from './archive-logs.ts'
 import { AttemptLogs } from './attempt-logs.ts'
 import { Changes } from './changes.ts'
 import type { Context } from './conduct/context.ts'
@@ -41,11 +42,13 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     () => changes.tell(),
   )
   undo.push(() => logs.close())
+  const archive = new Archive(store, log)
+  undo.push(() => archive.done())
 
-  const changed = (aggregate: string): void => {
+  const changed: Changed = (aggregate, events) => {
     changes.tell()
     commands
-      .sendAll(touchedBy(context, aggregate))
+      .sendAll(touchedBy(context, aggregate, events))
       .catch((error: unknown) => log.error({ err: error, aggregate }, 'looks not sent'))
   }
   const context: Context = {
@@ -66,6 +69,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     hostCapacity: { ...found, cores: settings.cores ?? found.cores },
     engine: () => engine,
     logs,
+    archive,
     waiting: new Map(),
     secrets,
     watched: new Map(),

@@ -52,13 +52,13 @@ export async function submit(context: Context, submission: Submission): Promise<
   const { pipeline, plan, lock, cached } = await planSubmission(context, submission)
   const run = newRunId(context)
   context.secrets.keep(run, submission.secrets)
+  const keys = plan.jobs.map((job) => job.key)
   const [text, patch] = await Promise.all([
     putBlob(context.store, submission.text),
     submission.patch ? putBlob(context.store, submission.patch) : null,
+    // Pinned before anything leans on it: a collector looks at the pins once more before it deletes.
+    pinRun(context, run, keys),
   ])
-  const keys = plan.jobs.map((job) => job.key)
-  // Pinned before anything leans on it: a collector looks at the pins once more before it deletes.
-  await pinRun(context, run, keys)
   await Promise.all(plan.jobs.map((job) => define(context, job, cached.get(job.key))))
   await context.aggregates.updateRun(run, (before) =>
     before
@@ -136,12 +136,9 @@ type Worker = { description: WorkerDescription; code: (entry: string) => JobCode
 async function readWorker(context: Context, submission: Submission): Promise<Worker> {
   const digest = submission.worker['worker.json']
   if (!digest) throw new OrchestrateError('WORKER_INVALID', `the worker of ${submission.file} has no worker.json`)
-  const parsed = WorkerDescription.safeParse(JSON.parse((await blobText(context, digest)) || 'null'))
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new OrchestrateError('WORKER_INVALID', `worker.json: ${issue?.path.join('.')}: ${issue?.message}`)
-  }
-  const description = parsed.data
+  const description = descriptions.get(digest) ?? parseDescription(await blobText(context, digest))
+  if (descriptions.size > 100) descriptions.clear()
+  descriptions.set(digest, description)
   const texts = new Map<string, string>()
   await Promise.all(
     Object.entries(submission.worker).map(async ([path, sha]) =>
@@ -155,6 +152,16 @@ async function readWorker(context: Context, submission: Submission): Promise<Wor
     return known
   }
   return { description, code }
+}
+
+/** One object for one worker.json, however often it is submitted: its compiled schemas are kept with it. */
+const descriptions = new Map<string, WorkerDescription>()
+
+function parseDescription(text: string): WorkerDescription {
+  const parsed = WorkerDescription.safeParse(JSON.parse(text || 'null'))
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new OrchestrateError('WORKER_INVALID', `worker.json: ${issue?.path.join('.')}: ${issue?.message}`)
 }
 
 const textCache = new Map<string, string>()

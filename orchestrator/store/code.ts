@@ -25,7 +25,8 @@ export async function putBlob(store: Store, content: Uint8Array | string, expect
   const digest = sha256Of(body)
   if (expected !== undefined && digest !== expected)
     throw new OrchestrateError('ARGUMENT_INVALID', `the blob has SHA-256 ${digest}, not ${expected}`)
-  await store.create(layout.blob(digest), body)
+  const key = layout.blob(digest)
+  if ((await store.head(key)) === null) await store.create(key, body) // to look is cheaper than to write
   return digest
 }
 

@@ -18,8 +18,30 @@ export async function writeNew(path: string, body: Uint8Array | string, mode: nu
   }
 }
 
-/** Makes the names in a folder survive a power cut. A folder that went meanwhile held nothing of ours. */
-export async function syncFolder(path: string): Promise<void> {
+const syncs = new Map<string, { running: Promise<void>; next: Promise<void> | null }>()
+
+/**
+ * Makes the names in a folder survive a power cut. Whoever asks while it is being done waits for the next time, together
+ * with all others who do: what they put there may have come too late for this one.
+ */
+export function syncFolder(path: string): Promise<void> {
+  const under = syncs.get(path)
+  if (!under) return start(path)
+  const again = () => start(path)
+  under.next ??= under.running.then(again, again)
+  return under.next
+}
+
+function start(path: string): Promise<void> {
+  const running = sync(path).finally(() => {
+    if (syncs.get(path)?.next === null) syncs.delete(path)
+  })
+  syncs.set(path, { running, next: null })
+  return running
+}
+
+/** A folder that went meanwhile held nothing of ours. */
+async function sync(path: string): Promise<void> {
   try {
     const folder = await open(path, 'r')
     await folder.sync().finally(() => folder.close())

@@ -8,6 +8,7 @@ import type { Commands } from '../../queue/commands.ts'
 import type { Control } from '../../store/control.ts'
 import type { Store } from '../../store/store.ts'
 import type { Aggregates } from '../aggregates.ts'
+import type { Archive } from '../archive-logs.ts'
 import type { AttemptLogs } from '../attempt-logs.ts'
 import type { Changes } from '../changes.ts'
 import type { Journal } from '../journal.ts'
@@ -34,6 +35,7 @@ export type Context = {
   hostCapacity: HostCapacity
   engine: (pool: string) => Engine
   logs: AttemptLogs
+  archive: Archive
   /** `<key>/<shard>` -> why it isn't placed. */
   waiting: Map<string, Waiting>
   /** Values that runs were given; in memory only. */

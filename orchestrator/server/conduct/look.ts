@@ -1,5 +1,6 @@
 import { isOver } from '../../run/job.ts'
-import { jobAggregate, runAggregate } from '../aggregates.ts'
+import type { JobEvent } from '../../run/job-events.ts'
+import { type Changed, jobAggregate, runAggregate } from '../aggregates.ts'
 import { conductJob } from './conduct-job.ts'
 import { conductRun } from './conduct-run.ts'
 import { type Context, poolAggregate } from './context.ts'
@@ -14,14 +15,37 @@ export function look(context: Context, aggregate: string): Promise<void> {
   return conductPool(context, name)
 }
 
-/** Whoever has to look again when an aggregate has changed: itself, and those who wait for it. */
-export function touchedBy(context: Context, aggregate: string): string[] {
+/** Whether others of its pool may now be placed, or in another order. */
+const movesPool: Record<JobEvent['type'], boolean> = {
+  'job.defined': false,
+  'job.wanted': true,
+  'job.unwanted': true,
+  'job.ready': true,
+  'attempt.placed': false,
+  'attempt.started': false,
+  'attempt.stopping': false,
+  'attempt.revoked': true,
+  'attempt.exited': true,
+  'shard.retried': true,
+  'shard.committed': false,
+  'job.succeeded': false,
+  'job.failed': true,
+  'job.cancelled': true,
+  'job.lost': true,
+}
+
+/** Whoever has to look again when something happened to an aggregate: itself, and those who wait for it. */
+export function touchedBy(context: Context, aggregate: string, events: Parameters<Changed>[1]): string[] {
   const [kind, name = ''] = aggregate.split('/')
   if (kind === 'run') return [aggregate]
   const job = context.aggregates.jobs.get(name)
   if (!job) return [aggregate]
-  const pool = poolAggregate(job.planned.pool)
-  if (!isOver(job)) return [aggregate, pool]
+  // Nobody wants it yet: whoever defined it is about to, and a look in between would cancel it.
+  if (job.version === 1) return []
+  const pool = events.some((event) => movesPool[event.type as JobEvent['type']] ?? true)
+    ? [poolAggregate(job.planned.pool)]
+    : []
+  if (!isOver(job)) return [aggregate, ...pool]
   const readers = [...context.aggregates.jobs.values()].filter(
     (other) => other.phase === 'waiting' && other.planned.needs.includes(name),
   )
@@ -30,8 +54,7 @@ export function touchedBy(context: Context, aggregate: string): string[] {
     (run) => run.state === 'running' && run.submitted.jobs.includes(name),
   )
   return [
-    aggregate,
-    pool,
+    ...pool,
     ...readers.map((other) => jobAggregate(other.key)),
     ...runs.map((run) => runAggregate(run.submitted.run)),
   ]

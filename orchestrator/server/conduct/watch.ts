@@ -7,7 +7,6 @@ import { classifyExit } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { StopReason } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
-import { archiveLogs } from '../archive-logs.ts'
 import type { Context } from './context.ts'
 
 /** Sees to it that somebody waits for the attempt's end, and records the end once it is there. */
@@ -71,10 +70,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
     },
     { pool: job.planned.pool, attempt: attempt.attempt },
   )
-  // Logs are for reading later: that they can't be kept is no reason to hold anything up.
-  void archiveLogs(context.store, directory, `jobs/${key}/s${shard}/${fence}/logs`).catch((error: unknown) =>
-    context.log.warn({ err: error }, 'logs not archived'),
-  )
+  context.archive.add(directory, `jobs/${key}/s${shard}/${fence}/logs`)
 }
 
 export async function terminate(

@@ -16,7 +16,7 @@ const twoStages = `
 test('a pipeline of a foreign worker runs to its report, shards merged', async () => {
   const { client } = await startDaemon(await makeState())
   const { run } = await submitStages(client, twoStages)
-  const view = await until(client, run, ended)
+  const view = await until(client, run, (now) => ended(now) && now.report !== null)
   expect(view).toMatchObject({
     state: 'succeeded',
     cells: [{ cell: 'default', state: 'succeeded', metrics: { even: { k: 3, n: 6 } } }],
