@@ -26,7 +26,8 @@ class DepthExpert(nn.Module):
         self.expert = Expert(config, config.depth)
         self.head = nn.Linear(config.depth.width, self.patch**2)
         initialise(self, config.layers)
-        nn.init.normal_(self.head.weight, std=0.02)
+        # Small: what an untrained head adds to the mean depth is noise in every pixel, slow to be unlearnt.
+        nn.init.normal_(self.head.weight, std=0.002)
 
     def start_at(self, log_depth: float) -> None:
         """Sets what an untrained head says everywhere (mean of log metres): the best guess that needs no picture."""

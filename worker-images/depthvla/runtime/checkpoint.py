@@ -7,6 +7,7 @@ Resuming: the first manifest that verifies and loads on every rank wins; a broke
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import socket
@@ -24,7 +25,7 @@ from torch.distributed.checkpoint.state_dict_saver import save as save_parts
 
 from depthvla.runtime import randomness
 from depthvla.runtime.config import Json
-from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.failure import IO_ERROR, WorkerError
 from depthvla.runtime.job import Job
 from depthvla.runtime.manifest import CommitLog, Manifest
 from depthvla.runtime.store import FileEntry
@@ -169,21 +170,19 @@ class Checkpoints:
             WorkerError: with what went wrong on the first rank where something did.
         """
         result: T | None = None
-        problem: tuple[str, str] | None = None
+        problem: WorkerError | None = None
         try:
             result = work()
         except Exception as error:
-            problem = ("CHECKPOINT_FAILED", f"{type(error).__name__}: {error}")
-            if isinstance(error, WorkerError):
-                problem = (error.code, error.message)
-        problems: list[tuple[str, str] | None] = [problem]
+            problem = _named(error)
+        problems = [problem]
         if self._group:
             problems = [None] * self.job.world
             dist.all_gather_object(problems, problem, group=self._group)
         for rank, found in enumerate(problems):
             if found is not None:
                 where = f"rank {rank}: " if self._group else ""
-                raise WorkerError(found[0], f"{where}{found[1]}", exit_code=1)
+                raise WorkerError(found.code, where + found.message, hint=found.hint, exit_code=found.exit_code)
         return result  # type: ignore[return-value]
 
     def _together(self, work: Callable[[], T]) -> list[T]:
@@ -194,6 +193,14 @@ class Checkpoints:
         results: list[T] = [result] * self.job.world
         dist.all_gather_object(results, result, group=self._group)
         return results
+
+
+def _named(error: Exception) -> WorkerError:
+    if isinstance(error, WorkerError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkerError("DISK_FULL", f"a checkpoint: {error}", hint="free some space", exit_code=IO_ERROR)
+    return WorkerError("CHECKPOINT_FAILED", f"{type(error).__name__}: {error}", exit_code=1)
 
 
 def _to_host(t: Tensor) -> Tensor:

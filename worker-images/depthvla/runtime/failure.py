@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class WorkerError(Exception):
     """A failure with a name. It becomes a `failed` event and an exit code, never a stack trace.
@@ -19,6 +21,14 @@ class WorkerError(Exception):
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+
+    def __reduce__(self) -> tuple[Callable[..., WorkerError], tuple[object, ...]]:
+        # An exception is pickled by its positional arguments; this one goes between processes with all it says.
+        return _made, (self.code, self.message, self.hint, self.exit_code)
+
+
+def _made(code: str, message: str, hint: str | None, exit_code: int) -> WorkerError:
+    return WorkerError(code, message, hint=hint, exit_code=exit_code)
 
 
 USAGE = 64
