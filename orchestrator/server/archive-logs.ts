@@ -34,7 +34,7 @@ export class Archive {
   async #copy(directory: string, prefix: string): Promise<void> {
     for (const name of await readdir(directory)) {
       const path = join(directory, name)
-      if (KEPT.test(name) && (await stat(path)).size > 0) await this.#store.putFile(`${prefix}/${name}`, path)
+      if (KEPT.test(name) && (await stat(path)).size > 0) await this.#store.putLog(`${prefix}/${name}`, path)
     }
   }
 }

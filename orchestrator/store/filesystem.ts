@@ -23,9 +23,12 @@ export function filesystemStore(root: string): Store {
   const reading = <T>(work: () => Promise<T>) => inFolder(root, 'read', work)
   const writing = <T>(work: () => Promise<T>) => inFolder(root, 'write', work)
 
+  /** A name that begins with the time: what is left behind is swept one day. */
+  const scratchFile = () => join(root, scratch, `${Date.now()}-${randomUUID()}`)
+
   /** Makes a temporary file with `fill`, moves it into place with `place`, and makes both survive a power cut. */
   async function commit(path: string, fill: (temp: string) => Promise<void>, place: (temp: string) => Promise<void>) {
-    const temp = join(root, scratch, `${Date.now()}-${randomUUID()}`)
+    const temp = scratchFile()
     try {
       await inExistingFolder(temp, () => fill(temp))
       await inExistingFolder(path, () => place(temp))
@@ -134,6 +137,17 @@ export function filesystemStore(root: string): Store {
         return digest
       })
     },
+
+    putLog: (key, path) =>
+      writing(async () => {
+        const temp = scratchFile()
+        try {
+          await inExistingFolder(temp, () => linkOrCopy(path, temp))
+          await inExistingFolder(at(key), () => rename(temp, at(key)))
+        } finally {
+          await rm(temp, { force: true }).catch(() => {})
+        }
+      }),
 
     get: (key) =>
       reading(async () => {

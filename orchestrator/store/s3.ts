@@ -100,7 +100,7 @@ export function s3Store(address: StoreAddress): Store {
       })
       return calling(async () => {
         const counted = counter()
-        const source = createReadStream(path, { highWaterMark: 1 << 20 })
+        const source = createReadStream(path, { highWaterMark: Math.min(Math.max(size, 1), 1 << 20) })
         const upload = new Upload({
           client,
           params: { ...target, Body: Readable.from(counted.through(source), { objectMode: false }) },
@@ -110,6 +110,10 @@ export function s3Store(address: StoreAddress): Store {
         await upload.done().finally(() => source.destroy())
         return counted.digest()
       })
+    },
+
+    putLog: async (key, path) => {
+      await store.putFile(key, path)
     },
 
     get: (key) =>

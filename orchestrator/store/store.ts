@@ -25,6 +25,8 @@ export interface Store {
    * read-only from then on: give it what an attempt left behind, never a user's own file.
    */
   putFile(key: string, path: string): Promise<Digest>
+  /** Takes a local file in as putFile does, but waits for no disk: for logs, whose last seconds a power cut may cost. */
+  putLog(key: string, path: string): Promise<void>
   /** The object's content, or null if there is none. */
   get(key: string): Promise<Buffer | null>
   /** Puts an object into a local file (perhaps as a link), read-only, whole or not at all, verified unless sha256 is null. */
