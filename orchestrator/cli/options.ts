@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 
 /** What every command that talks to a daemon takes. */
 export type Connection = { server?: string; state?: string; verbose?: boolean }
@@ -18,3 +18,9 @@ export function examples(command: Command, lines: string[]): Command {
 
 /** For options that may be given more than once. */
 export const repeated = (value: string, before: string[] = []): string[] => [...before, value]
+
+/** For options that count something. */
+export function wholeNumber(value: string): number {
+  if (/^\d+$/.test(value)) return Number(value)
+  throw new InvalidArgumentError('expected a whole number ≥ 0.')
+}

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { OrchestrateError } from '../../errors.ts'
-import { AttemptExit } from '../../protocol/exit-record.ts'
-import { JobFile } from '../../protocol/job-file.ts'
-import { WorkerEvent } from '../../protocol/worker-event.ts'
 import { stateDirectory } from '../client/connect.ts'
 import { debugJob } from '../debug/debug-job.ts'
+import { firstBad, lastWords, readJob } from '../debug/read-attempt.ts'
 import { runRanks } from '../debug/run-ranks.ts'
-import { type Connection, examples, repeated } from '../options.ts'
+import { makeScratch, writeSecrets } from '../debug/scratch.ts'
+import { type Connection, examples, repeated, wholeNumber } from '../options.ts'
+import { secretsFrom } from '../submit/secrets.ts'
 
 type Options = Connection & { rank?: number; secret?: string[] }
 
@@ -19,7 +19,7 @@ export function command(): Command {
       'Runs an attempt of this machine again, in the foreground: the same job.json, inputs and code, in a directory of its own. What it writes is never resumed from or published.',
     )
     .argument('<attempt>', 'as `orchestrate why` names it: a-3f9a1c2b4d-1')
-    .option('--rank <n>', 'the rank that gets this terminal (the one that failed first, else 0)', rankNumber)
+    .option('--rank <n>', 'the rank that gets this terminal (the one that failed first, else 0)', wholeNumber)
     .option('--secret <name>', 'give it this secret from the environment; may be repeated', repeated)
     .option('--state <folder>', 'the state directory ($ORCHESTRATE_STATE)')
     .option('--verbose', 'show the stack of an unexpected error')
@@ -44,10 +44,13 @@ async function debug_(attempt: string, options: Options): Promise<void> {
       `what ${attempt} ran from is no longer on this machine: ${missing.join(', ')}; resume its run to bring it back`,
     )
   }
-  const { name, directory } = await makeScratch(join(state, 'debug'), attempt)
-  const secrets = await writeSecrets(directory, options.secret ?? [])
-  await writeFile(join(directory, 'job.json'), `${JSON.stringify(debugJob(job, { name, secrets }), null, 2)}\n`)
   const rank = options.rank ?? (await firstBad(original)) ?? 0
+  if (rank >= job.ranks)
+    throw new OrchestrateError('ARGUMENT_INVALID', `--rank ${rank}: ${attempt} has ranks 0 to ${job.ranks - 1}`)
+  const values = secretsFrom(options.secret ?? [])
+  const { name, directory } = await makeScratch(join(state, 'debug'), attempt)
+  const secrets = await writeSecrets(directory, values)
+  await writeFile(join(directory, 'job.json'), `${JSON.stringify(debugJob(job, { name, secrets }), null, 2)}\n`)
   say(`${job.stage}, entry ${job.entry}; the attempt's directory is ${directory}`)
   say(`code ${job.code}`)
   say(`argv ${job.command.join(' ')}`)
@@ -65,77 +68,6 @@ async function debug_(attempt: string, options: Options): Promise<void> {
   } finally {
     if (secrets !== null) await rm(secrets, { force: true })
   }
-}
-
-async function readJob(directory: string, attempt: string): Promise<JobFile> {
-  const text = await readFile(join(directory, 'job.json'), 'utf8').catch((cause: Error) => {
-    throw new OrchestrateError(
-      'ATTEMPT_NOT_FOUND',
-      `no attempt '${attempt}' on this machine: there is no ${join(directory, 'job.json')}`,
-      { cause },
-    )
-  })
-  return JobFile.parse(JSON.parse(text))
-}
-
-async function makeScratch(folder: string, attempt: string): Promise<{ name: string; directory: string }> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  for (let n = 1; ; n += 1) {
-    const name = `${attempt}-debug-${n}`
-    const directory = join(folder, name)
-    const made = await mkdir(directory).then(
-      () => true,
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === 'EEXIST') return false
-        throw error
-      },
-    )
-    if (!made) continue
-    for (const inside of ['outputs', 'samples']) await mkdir(join(directory, inside))
-    return { name, directory }
-  }
-}
-
-async function writeSecrets(directory: string, names: string[]): Promise<string | null> {
-  if (names.length === 0) return null
-  const values = names.map((name) => {
-    const value = process.env[name]
-    if (value === undefined)
-      throw new OrchestrateError('SECRET_MISSING', `the secret ${name} is not set in the environment`)
-    return [name, value] as const
-  })
-  const path = join(directory, 'secrets.json')
-  await writeFile(path, JSON.stringify(Object.fromEntries(values)), { mode: 0o600 })
-  return path
-}
-
-async function firstBad(directory: string): Promise<number | null> {
-  const text = await readFile(join(directory, 'exit.json'), 'utf8').catch(() => null)
-  const parsed = text === null ? null : AttemptExit.safeParse(JSON.parse(text))
-  return parsed?.success === true ? parsed.data.firstBad : null
-}
-
-/** What a rank reported as the reason why it failed, if one did. */
-async function lastWords(directory: string): Promise<string | null> {
-  for (const name of (await readdir(directory)).filter((file) => /^events\.\d+\.jsonl$/.test(file)).sort()) {
-    const last = (await readFile(join(directory, name), 'utf8')).trimEnd().split('\n').at(-1) ?? ''
-    const event = WorkerEvent.safeParse(parse(last))
-    if (event.success && event.data.type === 'failed') return `${event.data.message} (${event.data.code})`
-  }
-  return null
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return null // cut off in the middle
-  }
-}
-
-function rankNumber(value: string): number {
-  if (/^\d+$/.test(value)) return Number(value)
-  throw new InvalidArgumentError('expected a whole number ≥ 0.')
 }
 
 const say = (text: string) => process.stderr.write(`orchestrate: ${text}\n`)

@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import type { LogQuery } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
-import { type Connection, examples, withConnection } from '../options.ts'
+import { type Connection, examples, wholeNumber, withConnection } from '../options.ts'
 import { refFromWords } from '../view/job-name.ts'
 
 type Options = Connection & {
@@ -20,11 +20,11 @@ export function command(): Command {
     .description('Prints what a job printed: its newest attempt, rank 0, standard output unless told otherwise.')
     .argument('<job...>', 'a stage, a stage and its cell, or a key')
     .option('--run <run>', 'in this run, not the newest that has the job')
-    .option('--rank <n>', 'of this rank', whole, 0)
-    .option('--shard <n>', 'of this shard', whole, 0)
+    .option('--rank <n>', 'of this rank', wholeNumber, 0)
+    .option('--shard <n>', 'of this shard', wholeNumber, 0)
     .option('--stderr', 'standard error')
     .option('--attempt <attempt>', 'of this attempt')
-    .option('--tail <lines>', 'the last lines only', whole)
+    .option('--tail <lines>', 'the last lines only', wholeNumber)
     .option('--follow', 'go on as it is written, until the job ends')
     .action(async (words: string[], options: Options) => {
       const leaving = new AbortController()
@@ -51,9 +51,4 @@ function queryOf({ run, rank, shard, stderr, attempt, tail, follow }: Options): 
     ...(tail === undefined ? {} : { tail }),
     ...(follow === true ? { follow } : {}),
   }
-}
-
-function whole(value: string): number {
-  if (/^\d+$/.test(value)) return Number(value)
-  throw new InvalidArgumentError('expected a whole number ≥ 0.')
 }

@@ -12,6 +12,7 @@ import type { Client } from '../client/client.ts'
 import { gitFacts } from './git-facts.ts'
 import type { SubmitOptions } from './options.ts'
 import { packWorker, type WorkerPack } from './pack-worker.ts'
+import { present, secretsFrom } from './secrets.ts'
 
 /** A submission that was found right, and where the files are that it names by digest. */
 export type Prepared = { submission: Submission; pack: WorkerPack }
@@ -85,23 +86,6 @@ async function readDescription(path: string): Promise<WorkerDescription> {
   const parsed = WorkerDescription.safeParse(value)
   if (parsed.success) return parsed.data
   throw new OrchestrateError('WORKER_INVALID', `${path}:\n${z.prettifyError(parsed.error)}`)
-}
-
-function present(names: string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  )
-}
-
-function secretsFrom(names: string[]): Record<string, string> {
-  const missing = names.filter((name) => (process.env[name] ?? '') === '')
-  if (missing.length > 0) {
-    throw new OrchestrateError(
-      'SECRET_MISSING',
-      `the pipeline needs ${missing.join(', ')}, which the environment lacks`,
-    )
-  }
-  return present(names)
 }
 
 function labelsFrom(given: string[]): Record<string, string> {
