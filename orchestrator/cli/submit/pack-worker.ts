@@ -3,8 +3,11 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
 
-/** The files of a worker's folder by place (with `/`), each with the SHA-256 of its content, and where to read it. */
-export type WorkerPack = { files: Record<string, string>; paths: Map<string, string> }
+/**
+ * The files of a worker's folder by place (with `/`), each with the SHA-256 of its content; and the contents as they were then:
+ * somebody may be editing.
+ */
+export type WorkerPack = { files: Record<string, string>; contents: Map<string, Buffer> }
 
 const atMost = 64 * 1024 ** 2
 
@@ -12,11 +15,15 @@ const atMost = 64 * 1024 ** 2
 export async function packWorker(folder: string): Promise<WorkerPack> {
   const places = (await placesUnder(folder, '')).sort()
   if (!places.includes('worker.json')) throw new OrchestrateError('WORKER_INVALID', `${folder} has no worker.json`)
-  const hashed = await Promise.all(places.map(async (place) => [place, await hash(join(folder, place))] as const))
-  return {
-    files: Object.fromEntries(hashed),
-    paths: new Map(hashed.map(([place, digest]) => [digest, join(folder, place)])),
+  const pack: WorkerPack = { files: {}, contents: new Map() }
+  const contents = await Promise.all(places.map((place) => readSmall(join(folder, place))))
+  for (const [index, place] of places.entries()) {
+    const content = contents[index] as Buffer
+    const digest = createHash('sha256').update(content).digest('hex')
+    pack.files[place] = digest
+    pack.contents.set(digest, content)
   }
+  return pack
 }
 
 async function placesUnder(folder: string, under: string): Promise<string[]> {
@@ -46,7 +53,7 @@ async function placesUnder(folder: string, under: string): Promise<string[]> {
 const isLeftOver = (name: string): boolean =>
   name.startsWith('.') || ['__pycache__', 'node_modules'].includes(name) || /\.(pyc|pyo|egg-info)$/.test(name)
 
-async function hash(path: string): Promise<string> {
+async function readSmall(path: string): Promise<Buffer> {
   const { size } = await stat(path)
   if (size > atMost) {
     throw new OrchestrateError(
@@ -54,7 +61,5 @@ async function hash(path: string): Promise<string> {
       `${basename(path)} in the worker's folder has ${Math.round(size / 1024 ** 2)} MiB: code has less than 64; name data under \`data:\` instead (${path})`,
     )
   }
-  return createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex')
+  return readFile(path)
 }

@@ -14,7 +14,7 @@ import type { SubmitOptions } from './options.ts'
 import { packWorker, type WorkerPack } from './pack-worker.ts'
 import { present, secretsFrom } from './secrets.ts'
 
-/** A submission that was found right, and where the files are that it names by digest. */
+/** A submission that was found right, and the files that it names by digest. */
 export type Prepared = { submission: Submission; pack: WorkerPack }
 
 /** Reads a pipeline and its worker, and checks them here: a mistake in the file needs no daemon to be told. */
@@ -48,8 +48,8 @@ export async function prepare(file: string, options: SubmitOptions): Promise<Pre
 /** Sends the files that the daemon doesn't have yet. */
 export async function upload(client: Client, { pack }: Prepared): Promise<void> {
   for (const digest of await client.missing([...new Set(Object.values(pack.files))])) {
-    const path = pack.paths.get(digest)
-    if (path !== undefined) await client.upload(digest, await readFile(path))
+    const content = pack.contents.get(digest)
+    if (content !== undefined) await client.upload(digest, content)
   }
 }
 
@@ -69,7 +69,7 @@ const noWorker: WorkerDescription = { protocol: 1, name: '', command: ['false'],
 
 async function readWorker(folder: string, named: string | null) {
   // Without a worker the file is wrong, and the check of the file says so, beside all else that is.
-  if (named === null) return { pack: { files: {}, paths: new Map() }, description: noWorker, workerFolder: folder }
+  if (named === null) return { pack: { files: {}, contents: new Map() }, description: noWorker, workerFolder: folder }
   const workerFolder = resolve(folder, named)
   const pack = await packWorker(workerFolder)
   return { pack, description: await readDescription(resolve(workerFolder, 'worker.json')), workerFolder }
