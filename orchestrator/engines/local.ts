@@ -6,6 +6,7 @@ import { claimPath, hasCode, readClaim, readExit, removeSecrets, revokeClaim, wr
 import { isLocked, untilUnlocked } from './claim-lock.ts'
 import type { Engine, Launch, Observation, Signal } from './engine.ts'
 import { isRunning, killTree, sendSignal } from './processes.ts'
+import { Spawner } from './spawner.ts'
 import { startLauncher } from './start-launcher.ts'
 
 export type LocalEngineOptions = {
@@ -23,6 +24,7 @@ export class LocalEngine implements Engine {
   readonly kind = 'local'
   readonly #attempts: string
   readonly #python: string
+  readonly #spawner: Spawner
   readonly #log: Pick<Logger, 'warn'>
   readonly #launching = new Map<string, Promise<void>>()
   /** Launchers that this process has started itself: their end is told without asking. */
@@ -31,7 +33,17 @@ export class LocalEngine implements Engine {
   constructor({ stateDir, python, log }: LocalEngineOptions) {
     this.#attempts = resolve(stateDir, 'attempts')
     this.#python = python
+    this.#spawner = new Spawner(python)
     this.#log = log
+  }
+
+  /** What the first launch would wait for. */
+  warmUp(): void {
+    this.#spawner.warmUp()
+  }
+
+  close(): void {
+    this.#spawner.close()
   }
 
   directory(attempt: string): string {
@@ -52,7 +64,8 @@ export class LocalEngine implements Engine {
     const directory = this.directory(attempt)
     if (await readClaim(directory)) return
     await writeJob(directory, launch)
-    const { exited } = await startLauncher(this.#python, directory, launch.env)
+    const { exited } =
+      (await this.#spawner.start(directory, launch.env)) ?? (await startLauncher(this.#python, directory, launch.env))
     // Another launcher may have been first: then this one is gone at once, and the lock is asked, as for any other.
     this.#launchers.set(
       attempt,

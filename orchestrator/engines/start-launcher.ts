@@ -16,8 +16,7 @@ export async function startLauncher(
   directory: string,
   env: Record<string, string>,
 ): Promise<{ exited: Promise<void> }> {
-  const logPath = join(directory, 'launcher.log')
-  const log = await open(logPath, 'a')
+  const log = await open(join(directory, 'launcher.log'), 'a')
   // -I and -S: neither the user's environment nor the worker's packages have a say, nor cost time.
   const child = spawn(python, ['-I', '-S', launcher, directory], {
     cwd: '/',
@@ -33,10 +32,7 @@ export async function startLauncher(
   })
   try {
     const answer = await answered
-    if (answer !== 'claimed or taken') {
-      const said = (await readFile(logPath, 'utf8')).trim().split('\n').at(-1)
-      throw new OrchestrateError('LAUNCH_FAILED', `the launcher of ${directory} ended with ${answer}: ${said}`)
-    }
+    if (answer !== 'claimed or taken') throw await launchFailed(directory, answer)
   } catch (error) {
     if (error instanceof OrchestrateError) throw error
     throw new OrchestrateError('PYTHON_MISSING', `can't start ${python}: ${error}`, { cause: error })
@@ -48,8 +44,14 @@ export async function startLauncher(
   return { exited }
 }
 
+/** A launcher that ended, with an exit code or by a signal, before it had claimed the attempt. */
+export async function launchFailed(directory: string, end: number | string): Promise<OrchestrateError> {
+  const said = (await readFile(join(directory, 'launcher.log'), 'utf8').catch(() => '')).trim().split('\n').at(-1)
+  return new OrchestrateError('LAUNCH_FAILED', `the launcher of ${directory} ended with ${end}: ${said}`)
+}
+
 /** What every program may expect to find, and nothing else that the daemon was started with. */
-function minimalEnvironment(): Record<string, string> {
+export function minimalEnvironment(): Record<string, string> {
   const { PATH = '/usr/local/bin:/usr/bin:/bin', HOME = homedir(), LANG = 'C.UTF-8', TMPDIR } = process.env
   return { PATH, HOME, LANG, ...(TMPDIR === undefined ? {} : { TMPDIR }) }
 }

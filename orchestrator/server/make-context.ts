@@ -34,6 +34,8 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
   const journal = new Journal(ledger, store, log)
   undo.push(() => journal.stop())
   const engine = new LocalEngine({ stateDir: settings.stateDir, python: settings.python, log })
+  undo.push(() => engine.close())
+  engine.warmUp()
   const changes = new Changes()
   const secrets = new Secrets()
   const logs = new AttemptLogs(

@@ -5,6 +5,7 @@ import fcntl
 import os
 import sys
 import time
+from _collections_abc import Callable
 
 from launcher.claim import claim, is_over
 from launcher.gang import Gang
@@ -29,8 +30,8 @@ from launcher.redaction import mask_file, read_secrets
 SIGNALS = (SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD)
 
 
-def main(arguments: list[str]) -> int:
-    """Says ``claimed`` or ``taken`` on standard output; then nothing more, it belongs to whoever started it.
+def main(arguments: list[str], say: Callable[[str], None]) -> int:
+    """Says ``claimed`` or ``taken`` to whoever started it, and then nothing more.
 
     Returns:
         0 when the attempt's end is in exit.json, or is another launcher's to write; 64 for a wrong call. How the ranks

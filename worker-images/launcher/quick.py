@@ -31,6 +31,10 @@ def block(*signals: int) -> None:
     _signal.pthread_sigmask(_signal.SIG_BLOCK, signals)
 
 
+def unblock(*signals: int) -> None:
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, signals)
+
+
 def deliver(*signals: int) -> int:
     """Unblocks the signals, and returns a file descriptor on which each arrives as one byte, its number."""
     read, write = os.pipe()
