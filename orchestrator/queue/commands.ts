@@ -95,6 +95,18 @@ export class Commands {
     await worker.waitUntilReady()
   }
 
+  /**
+   * Has aggregates looked at without asking the queue, for a control plane that looks at everything now and then: so
+   * even a request that was lost costs no more than that while.
+   */
+  async sweep(aggregates: string[], handler: Handler): Promise<void> {
+    for (const aggregate of aggregates) {
+      await this.#oneAtATime
+        .run(aggregate, () => handler(aggregate))
+        .catch((error: unknown) => this.#log.warn({ err: error, aggregate }, 'a look failed and will be tried again'))
+    }
+  }
+
   /** Takes no more requests, waits for the handlers that run (at most `limits.close`), and lets go of Redis. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.map(({ worker, redis }) => end(worker, redis, this.#running)))

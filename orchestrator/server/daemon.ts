@@ -19,6 +19,8 @@ import { runRoutes } from './routes/runs.ts'
 import { makeStateDir, type Settings } from './settings.ts'
 import { type Undo, unwind } from './undo.ts'
 
+const SWEEP_MS = 10_000
+
 export type Daemon = {
   health: () => Health
   stop: () => void
@@ -44,6 +46,7 @@ export async function startDaemon(settings: Settings, log: Logger): Promise<Daem
     undo.push(await lockStateDir(settings.stateDir))
     const context = await makeContext(settings, log, stop, undo)
     await conduct(context)
+    sweep(context, undo)
     const health = await serve(context, stop, undo)
     return { health, stop, stopped: stopped.promise }
   } catch (error) {
@@ -67,6 +70,22 @@ async function conduct(context: Context): Promise<void> {
   await commands.work((aggregate) => look(context, aggregate))
   journal.start()
   await commands.sendAll(everything(context))
+}
+
+/** Everything that isn't over is looked at again now and then: whatever message was lost, the look is not. */
+function sweep(context: Context, undo: Undo): void {
+  let sweeping: Promise<void> | null = null
+  const timer = setInterval(() => {
+    sweeping ??= context.commands
+      .sweep(everything(context), (aggregate) => look(context, aggregate))
+      .finally(() => {
+        sweeping = null
+      })
+  }, SWEEP_MS)
+  undo.push(async () => {
+    clearInterval(timer)
+    await sweeping
+  })
 }
 
 /** Answers over HTTP, and says in `daemon.json` who and where it is. */

@@ -21,14 +21,13 @@ const { values } = parseArgs({
   },
 })
 
-const settings = readSettings(process.env, {
-  ...(values.state === undefined ? {} : { state: values.state }),
-  ...(values.host === undefined ? {} : { host: values.host }),
-  ...(values.port === undefined ? {} : { port: Number(values.port) }),
-  foreground: values.foreground,
-})
-
 try {
+  const settings = readSettings(process.env, {
+    ...(values.state === undefined ? {} : { state: values.state }),
+    ...(values.host === undefined ? {} : { host: values.host }),
+    ...(values.port === undefined ? {} : { port: Number(values.port) }),
+    foreground: values.foreground,
+  })
   makeStateDir(settings.stateDir)
   const file = join(settings.stateDir, 'logs', 'daemon.log')
   const log = pino(

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, constants, copyFile, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OrchestrateError } from '../errors.ts'
@@ -52,17 +53,23 @@ async function sync(path: string): Promise<void> {
 
 /** Makes a folder and those above it, and says why where it can't. */
 export async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true })
-  } catch (error) {
-    // Node answers ENOENT for a read-only file system when it makes several at once. One at a time tells the truth.
-    if (errno(error) !== 'ENOENT' || dirname(path) === path) throw error
-    await makeFolder(dirname(path))
-    await mkdir(path).catch((reason: unknown) => {
-      if (errno(reason) !== 'EEXIST') throw reason
-    })
+  // Not Node's `recursive`: it answers ENOENT for a read-only file system, and never ends below /proc.
+  const refused = await tryToMake(path)
+  if (refused?.code !== 'ENOENT') {
+    if (refused) throw refused
+    return
   }
+  if (!existsSync(dirname(path))) await makeFolder(dirname(path))
+  const again = await tryToMake(path)
+  // Its parent is there: a place like /proc, where nobody can make folders.
+  if (again) throw again.code === 'ENOENT' ? Object.assign(again, { code: 'EROFS' }) : again
 }
+
+const tryToMake = (path: string): Promise<NodeJS.ErrnoException | null> =>
+  mkdir(path).then(
+    () => null,
+    (error: NodeJS.ErrnoException) => (error.code === 'EEXIST' ? null : error),
+  )
 
 const hashedAtOnce = 1 << 20
 

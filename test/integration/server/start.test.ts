@@ -17,10 +17,11 @@ test('a state directory that cannot be made is said in one error', async () => {
 test('a store that cannot be written is said in one error', async () => {
   const state = await makeState()
   await writeFile(join(state, 'file'), '')
-  await expect(startDaemon(state, { ORCHESTRATE_STORE: `file://${state}/file/store` })).rejects.toMatchObject({
-    code: 'STORE_UNWRITABLE',
-    exit: 4,
-  })
+  for (const folder of [`${state}/file/store`, '/proc/nowhere/store'])
+    await expect(startDaemon(state, { ORCHESTRATE_STORE: `file://${folder}` })).rejects.toMatchObject({
+      code: 'STORE_UNWRITABLE',
+      exit: 4,
+    })
 })
 
 test('a Redis that is not there is said in one error', async () => {
