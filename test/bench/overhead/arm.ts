@@ -36,6 +36,16 @@ export class Arm {
     this.#send('SIGCONT', [...this.pids(), ...this.#around.toReversed()])
   }
 
+  /** Milliseconds of processor time that what is around the ranks has taken so far. Linux counts it in ticks of 10 ms. */
+  spentAround(): number {
+    const ticks = this.#around.map((pid) => {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return Number(fields[11]) + Number(fields[12])
+    })
+    return ticks.reduce((sum, count) => sum + count, 0) * 10
+  }
+
   /** Of the ranks that have said hello. */
   pids(): number[] {
     return Array.from({ length: this.#ranks }, (_, rank) =>
