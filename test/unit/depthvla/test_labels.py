@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from depthvla.data.depth_colours import depth_colours
 from depthvla.labels import score
-from depthvla.labels.panels import colour, depth_panel
+from depthvla.labels.panels import depth_panel
 from depthvla.labels.sidecar import name_of, read_episode, read_labels, write_episode
 from depthvla.runtime.failure import WorkerError
 
@@ -91,6 +92,6 @@ def test_a_panel_shows_rows_of_input_prediction_and_truth(tmp_path: Path) -> Non
 
 
 def test_near_is_bright_and_what_was_not_measured_is_black() -> None:
-    made = colour(np.array([[0.5, 2.0], [0.0, np.nan]], np.float32), 0.5, 2.0).astype(int).sum(axis=2)
+    made = depth_colours(np.array([[0.5, 2.0], [0.0, np.nan]], np.float32), 0.5, 2.0).astype(int).sum(axis=2)
     assert made[0, 0] > made[0, 1] > 0
     assert made[1].tolist() == [0, 0]

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from depthvla.data.depth_colours import depth_colours, depth_range
+
 GAP = 2
 
 
@@ -26,32 +28,15 @@ def depth_panel(
     rows = []
     for i, image in enumerate(images):
         reference = pred[i] if truth is None else truth[i]
-        near, far = _range(reference)
-        cells = [image, colour(pred[i], near, far)]
+        near, far = depth_range(reference)
+        cells = [image, depth_colours(pred[i], near, far)]
         if truth is not None:
-            cells.append(colour(truth[i], near, far))
+            cells.append(depth_colours(truth[i], near, far))
         rows.append(_join(cells, axis=1))
     sheet = _join(rows, axis=0).repeat(scale, axis=0).repeat(scale, axis=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), sheet[..., ::-1]):
         raise OSError(f"{path} can't be written")
-
-
-def colour(depth: NDArray[np.float32], near: float, far: float) -> NDArray[np.uint8]:
-    """Metres ``[H, W]`` as RGB ``[H, W, 3]``: bright is near."""
-    valid = np.isfinite(depth) & (depth > 0)
-    place = np.log(np.where(valid, depth, far) / near) / max(np.log(far / near), 1e-6)
-    grey = ((1.0 - np.clip(place, 0.0, 1.0)) * 255).astype(np.uint8)
-    rgb = cv2.applyColorMap(grey, cv2.COLORMAP_CIVIDIS)[..., ::-1]
-    return np.where(valid[..., None], rgb, 0).astype(np.uint8)
-
-
-def _range(depth: NDArray[np.float32]) -> tuple[float, float]:
-    some = depth[np.isfinite(depth) & (depth > 0)]
-    if some.size == 0:
-        return 0.5, 2.0
-    near, far = np.quantile(some, (0.02, 0.98))
-    return float(near), float(max(far, near * 1.01))
 
 
 def _join(cells: list[NDArray[np.uint8]], axis: int) -> NDArray[np.uint8]:
