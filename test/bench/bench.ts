@@ -1,4 +1,4 @@
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import type { Lab } from './lab.ts'
 
 /** One of the goals that an issue states, and what was measured for it. */
@@ -11,10 +11,10 @@ export type Bench = {
   parts: Record<string, (lab: Lab, seed: number) => Promise<Goal[]>>
 }
 
-/** What figures from here may be compared with. */
+/** What figures from here may be compared with; a machine that others use too gives wide intervals. */
 export function machine(): string {
   const [first] = cpus()
-  return `${cpus().length} × ${first?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, Node ${process.versions.node}`
+  return `${cpus().length} × ${first?.model.trim() ?? 'unknown CPU'}, ${Math.round(totalmem() / 1024 ** 3)} GiB, Node ${process.versions.node}, load ${loadavg()[0]?.toFixed(1)} before`
 }
 
 /** Columns under their names, numbers to the right. */
