@@ -39,7 +39,10 @@ const errors = {
   FENCE_LOST: { exit: 4, hint: 'a newer attempt has taken the place of this one: its result counts' },
   REDIS_MISSING: { exit: 4, hint: 'run `npm run setup`, or set REDIS_URL' },
   REDIS_UNREACHABLE: { exit: 4, hint: 'check REDIS_URL and that Redis runs' },
-  REDIS_FAILED: { exit: 4, hint: 'redis/redis.log in the state directory says more; check its free space and permissions' },
+  REDIS_FAILED: {
+    exit: 4,
+    hint: 'redis/redis.log in the state directory says more; check its free space and permissions',
+  },
   REDIS_DENIED: { exit: 4, hint: 'check the user and password in REDIS_URL, and what they may do' },
   REDIS_UNWRITABLE: { exit: 4, hint: 'use a primary, not a replica, with memory and disk to spare' },
   REDIS_EVICTS: { exit: 4, hint: 'set maxmemory-policy noeviction: queued work would be lost' },
