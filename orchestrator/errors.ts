@@ -9,7 +9,7 @@ const errors = {
   RUN_NOT_FOUND: { exit: 2, hint: '`orchestrate status` lists the runs' },
   JOB_NOT_FOUND: { exit: 2, hint: '`orchestrate status <run>` lists the jobs of a run' },
   JOB_AMBIGUOUS: { exit: 2, hint: 'name the cell too: stage[cell], or give more digits of the key' },
-  ATTEMPT_NOT_FOUND: { exit: 2, hint: '`orchestrate status <run> --json` lists the attempts' },
+  ATTEMPT_NOT_FOUND: { exit: 2, hint: '`orchestrate why <job>` lists the attempts of a job' },
   STORE_UNWRITABLE: { exit: 4, hint: 'check the path or bucket, its permissions, and the free space' },
   STORE_NOT_CONDITIONAL: {
     exit: 4,
@@ -48,13 +48,22 @@ const errors = {
   REDIS_EVICTS: { exit: 4, hint: 'set maxmemory-policy noeviction: queued work would be lost' },
   REDIS_TOO_OLD: { exit: 4, hint: 'use Redis 6.2 or newer; `npm run setup` brings one' },
   PYTHON_MISSING: { exit: 4, hint: 'run `npm run setup`' },
+  PYTHON_INCOMPLETE: {
+    exit: 4,
+    hint: 'run `npm run setup`, or set ORCHESTRATE_PYTHON to an interpreter that has them',
+  },
   LAUNCH_FAILED: { exit: 4, hint: 'launcher.log in the attempt directory says more' },
   DAEMON_UNREACHABLE: { exit: 4, hint: 'see the daemon log named above; `orchestrate doctor` checks the machine' },
   DAEMON_RUNNING: { exit: 4, hint: '`orchestrate stop` ends it' },
+  FLOCK_MISSING: { exit: 4, hint: 'apt-get install util-linux' },
+  HOST_NOT_LOOPBACK: {
+    exit: 2,
+    hint: 'listen on 127.0.0.1, and reach it from elsewhere by `ssh -L 7420:127.0.0.1:7420 <this host>`',
+  },
   PORT_IN_USE: { exit: 4, hint: 'choose another with --port' },
   STATE_UNWRITABLE: { exit: 4, hint: 'choose another state directory with ORCHESTRATE_STATE' },
   DISK_FULL: { exit: 4, hint: 'free some space, then `orchestrate resume`; committed checkpoints are unharmed' },
-  SECRET_MISSING: { exit: 4, hint: 'set it in the environment of the command that submits' },
+  SECRET_MISSING: { exit: 4, hint: 'set it in the environment, then `orchestrate run` or `orchestrate resume`: both send it' },
 } as const satisfies Record<string, Entry>
 
 export type ErrorCode = keyof typeof errors

@@ -31,7 +31,7 @@ try {
   makeStateDir(settings.stateDir)
   const file = join(settings.stateDir, 'logs', 'daemon.log')
   const log = pino(
-    { level: process.env.ORCHESTRATE_LOG ?? 'info', base: { pid: process.pid } },
+    { level: process.env.ORCHESTRATE_LOG || 'info', base: { pid: process.pid } },
     pino.destination({ dest: file, sync: false, mkdir: true }),
   )
   process.on('uncaughtException', (error) => {

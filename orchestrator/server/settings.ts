@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { OrchestrateError } from '../errors.ts'
@@ -29,24 +30,46 @@ export function readSettings(
   env: NodeJS.ProcessEnv,
   options: { state?: string; host?: string; port?: number; foreground?: boolean } = {},
 ): Settings {
-  const stateDir = resolve(options.state ?? env.ORCHESTRATE_STATE ?? '.orchestrate')
-  const url = env.ORCHESTRATE_STORE ?? pathToFileURL(join(stateDir, 'store')).href
+  // A variable that is empty is not set: `REDIS_URL= orchestrate …` is how one unsets it for one command.
+  const stateDir = resolve(options.state || env.ORCHESTRATE_STATE || '.orchestrate')
+  const url = env.ORCHESTRATE_STORE || pathToFileURL(join(stateDir, 'store')).href
   if (!/^(file|s3):\/\//.test(url))
     throw new OrchestrateError(
       'ARGUMENT_INVALID',
       `ORCHESTRATE_STORE is "${url}"; expected file:///folder or s3://bucket/prefix`,
     )
-  const endpoint = env.ORCHESTRATE_S3_ENDPOINT ?? env.AWS_ENDPOINT_URL_S3
-  const region = env.AWS_REGION ?? env.AWS_DEFAULT_REGION
+  const endpoint = env.ORCHESTRATE_S3_ENDPOINT || env.AWS_ENDPOINT_URL_S3
+  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION
   return {
     stateDir,
     store: { url, ...(endpoint ? { endpoint } : {}), ...(region ? { region } : {}) },
-    redisUrl: env.REDIS_URL ?? null,
+    redisUrl: env.REDIS_URL || null,
     python: findPython(env),
-    tcp: options.port === undefined ? null : { host: options.host ?? '127.0.0.1', port: options.port },
-    idleMs: options.foreground ? null : Number(env.ORCHESTRATE_IDLE_S ?? 1800) * 1000,
-    cores: env.ORCHESTRATE_CORES ? Number(env.ORCHESTRATE_CORES) : null,
+    tcp: options.port === undefined ? null : { host: loopback(options.host || '127.0.0.1'), port: options.port },
+    idleMs: options.foreground ? null : (seconds('ORCHESTRATE_IDLE_S', env.ORCHESTRATE_IDLE_S) ?? 1800) * 1000,
+    cores: cores('ORCHESTRATE_CORES', env.ORCHESTRATE_CORES),
   }
+}
+
+function cores(name: string, text: string | undefined): number | null {
+  if (!text) return null
+  if (/^\d{1,6}$/.test(text) && Number(text) > 0) return Number(text)
+  throw new OrchestrateError('ARGUMENT_INVALID', `${name} is "${text}"; expected a whole number of CPU cores ≥ 1`)
+}
+
+function seconds(name: string, text: string | undefined): number | null {
+  if (!text) return null
+  if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text)
+  throw new OrchestrateError('ARGUMENT_INVALID', `${name} is "${text}"; expected a number of seconds ≥ 0`)
+}
+
+/** Whoever reaches the port may run code as this user: until clients have to say who they are, that is this machine alone. */
+function loopback(host: string): string {
+  if (host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'))) return host
+  throw new OrchestrateError(
+    'HOST_NOT_LOOPBACK',
+    `--host ${host}: expected an address of this machine only (127.0.0.1 or localhost): clients are not asked who they are, and may run code`,
+  )
 }
 
 function findPython(env: NodeJS.ProcessEnv): string {

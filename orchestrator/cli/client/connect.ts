@@ -35,9 +35,7 @@ function differences(health: Health, { store, redisUrl }: Settings): string[] {
   const { ORCHESTRATE_STORE } = process.env
   const same = (a: string, b: string) => a.replace(/\/+$/, '') === b.replace(/\/+$/, '')
   const differing = [
-    ...(ORCHESTRATE_STORE !== undefined && !same(store.url, health.store)
-      ? [`store ${health.store}, not ORCHESTRATE_STORE`]
-      : []),
+    ...(ORCHESTRATE_STORE && !same(store.url, health.store) ? [`store ${health.store}, not ORCHESTRATE_STORE`] : []),
     ...(redisUrl !== null && !same(redactAddress(redisUrl), health.redis)
       ? [`Redis ${health.redis}, not REDIS_URL`]
       : []),

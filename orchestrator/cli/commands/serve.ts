@@ -11,16 +11,16 @@ type Options = Connection & { host: string; port: number }
 export function command(): Command {
   const serve = new Command('serve')
     .description(
-      'Runs the daemon in the foreground, with an address for other machines’ clients. Ctrl-C ends it; attempts go on.',
+      'Runs the daemon in the foreground, with an address that tunnels and browsers of this machine reach. Ctrl-C ends it; attempts go on.',
     )
-    .option('--host <host>', 'the address to listen on', '127.0.0.1')
+    .option('--host <host>', 'the address to listen on, of this machine only', '127.0.0.1')
     .option('--port <port>', 'the port to listen on', port, 7420)
     .option('--state <folder>', 'the state directory ($ORCHESTRATE_STATE)')
     .option('--verbose', 'show the stack of an unexpected error')
     .action(serve_)
   return examples(serve, [
     'orchestrate serve',
-    'orchestrate serve --host 0.0.0.0 --port 8080',
+    'orchestrate serve --port 8080',
     'orchestrate status --server http://127.0.0.1:7420',
   ])
 }
@@ -31,7 +31,7 @@ async function serve_(options: Options): Promise<void> {
   makeStateDir(settings.stateDir)
   const file = join(settings.stateDir, 'logs', 'daemon.log')
   const log = pino(
-    { level: process.env.ORCHESTRATE_LOG ?? 'info', base: { pid: process.pid } },
+    { level: process.env.ORCHESTRATE_LOG || 'info', base: { pid: process.pid } },
     pino.destination({ dest: file, sync: false, mkdir: true }),
   )
   const daemon = await startDaemon(settings, log)
