@@ -16,11 +16,16 @@ export async function lockStateDir(stateDir: string): Promise<() => void> {
     { stdio: ['pipe', 'pipe', 'ignore'], detached: true },
   )
   const locked = once(child.stdout, 'data').then(() => true)
-  const refused = once(child, 'exit').then(() => false)
-  const failed = once(child, 'error').then(([error]) =>
-    Promise.reject(new OrchestrateError('STATE_UNWRITABLE', `flock could not be run: ${(error as Error).message}`)),
+  // `once` of an exit is rejected by whatever error comes first, and with that error as it is.
+  const refused = once(child, 'exit').then(
+    () => false,
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT')
+        throw new OrchestrateError('FLOCK_MISSING', 'there is no `flock`, which locks the state directory', { cause })
+      throw new OrchestrateError('STATE_UNWRITABLE', `flock could not be run: ${cause.message}`, { cause })
+    },
   )
-  if (!(await Promise.race([locked, refused, failed]))) {
+  if (!(await Promise.race([locked, refused]))) {
     const owner = await readFile(join(stateDir, 'daemon.json'), 'utf8').catch(() => '')
     const pid = /"pid":\s*(\d+)/.exec(owner)?.[1]
     throw new OrchestrateError(
