@@ -1,7 +1,8 @@
 import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
 
 // The cache stays in the checkout: nothing outside it is touched. It halves the time to the first line.
-enableCompileCache(new URL('../../node_modules/.cache/orchestrate', import.meta.url).pathname)
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/orchestrate', import.meta.url)))
 
 // `orchestrate logs | head` closes the pipe early: not an error of anybody's.
 for (const stream of [process.stdout, process.stderr]) {

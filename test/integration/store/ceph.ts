@@ -4,10 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { execa } from 'execa'
 
-const folder = new URL('../../../infra/ceph-rgw/', import.meta.url).pathname
+const folder = fileURLToPath(new URL('../../../infra/ceph-rgw/', import.meta.url))
 
 /** What is missing for tests against a real S3 server, in a sentence, or null. */
 export function whyNoCeph(): string | null {
