@@ -48,7 +48,11 @@ export async function revokeClaim(directory: string): Promise<boolean> {
 /** Returns null when the attempt has left no record, or none that can be understood. */
 export async function readExit(directory: string): Promise<AttemptExit | null> {
   const text = await readIfThere(join(directory, 'exit.json'))
-  return text === null ? null : AttemptExit.parse(JSON.parse(text))
+  try {
+    return text === null ? null : (AttemptExit.safeParse(JSON.parse(text)).data ?? null)
+  } catch {
+    return null
+  }
 }
 
 /** Writes all that a launcher needs. Secrets go to a file of their own, which it removes at the end. */

@@ -48,7 +48,9 @@ function change(job: Job, event: Exclude<JobEvent, { type: 'job.defined' }>): Pa
         at: event.at,
       })
       // Failures are never cached: a new want of a job that failed or was cancelled starts it again, from its checkpoints.
-      return job.phase === 'failed' || job.phase === 'cancelled' ? { wants, ...reopened(job) } : { wants, crashes: 0 }
+      return job.phase === 'failed' || job.phase === 'cancelled'
+        ? { wants, unwantedMode: 'save', ...reopened(job) }
+        : { wants, unwantedMode: 'save', crashes: 0 }
     }
     case 'job.unwanted': {
       const wants = new Map(job.wants)

@@ -101,10 +101,17 @@ function pursue(run: Run, jobs: ReadonlyMap<string, Job>): RunCommand[] {
   return [{ kind: 'finish', state: phases.every((phase) => phase === 'succeeded') ? 'succeeded' : 'failed' }]
 }
 
+/** Nobody wants it any more, and it was asked to save before it stops: whoever asked may lose patience. */
+export const isSaving = (job: Job): boolean =>
+  job.phase === 'open' && job.wants.size === 0 && job.unwantedMode === 'save'
+
 function withdraw(run: Run, jobs: ReadonlyMap<string, Job>, mode: 'save' | 'now'): RunCommand[] {
   const id = run.submitted.run
   // Dependants first: an input that stops before its reader is unwanted would look like a failure to it.
-  const wanted = run.submitted.jobs.toReversed().filter((key) => jobs.get(key)?.wants.has(id))
+  const wanted = run.submitted.jobs.toReversed().filter((key) => {
+    const job = jobs.get(key)
+    return job !== undefined && (job.wants.has(id) || (mode === 'now' && isSaving(job)))
+  })
   if (wanted.length > 0) return wanted.map((key) => ({ kind: 'unwant', key, mode }))
   const busy = run.submitted.jobs.some((key) => {
     const job = jobs.get(key)

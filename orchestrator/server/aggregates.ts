@@ -26,6 +26,7 @@ export class Aggregates {
   readonly runs = new Map<string, Run>()
   readonly #ledger: Ledger
   readonly #changed: Changed
+  readonly #stale = new Set<string>()
 
   constructor(ledger: Ledger, changed: Changed) {
     this.#ledger = ledger
@@ -34,8 +35,8 @@ export class Aggregates {
 
   async load(): Promise<void> {
     const [jobs, runs] = await Promise.all([this.#ledger.aggregates('job'), this.#ledger.aggregates('run')])
-    await inBatches(jobs, async (aggregate) => this.#refreshJob(aggregate.slice('job/'.length)))
-    await inBatches(runs, async (aggregate) => this.#refreshRun(aggregate.slice('run/'.length)))
+    await inBatches(jobs, async (aggregate) => this.refreshJob(aggregate.slice('job/'.length)))
+    await inBatches(runs, async (aggregate) => this.refreshRun(aggregate.slice('run/'.length)))
   }
 
   async updateJob(key: string, change: (job: Job | null) => NewJobEvent[], release?: Release): Promise<Job | null> {
@@ -43,7 +44,7 @@ export class Aggregates {
       const before = this.jobs.get(key) ?? null
       const events = change(before).map((event) => ({ ...event, at: Date.now() }) as JobEvent)
       if (events.length === 0) return before
-      const answer = await this.#ledger.append(jobAggregate(key), before?.version ?? 0, events, release)
+      const answer = await this.#append(jobAggregate(key), before?.version ?? 0, events, release)
       if (answer.ok) {
         let after: Job | null = before
         for (const event of events) after = applyToJob(after, event)
@@ -51,7 +52,7 @@ export class Aggregates {
         this.#changed(jobAggregate(key), events)
         return after
       }
-      await this.#refreshJob(key)
+      await this.refreshJob(key)
     }
   }
 
@@ -60,7 +61,7 @@ export class Aggregates {
       const before = this.runs.get(id) ?? null
       const events = change(before).map((event) => ({ ...event, at: Date.now() }) as RunEvent)
       if (events.length === 0) return before
-      const answer = await this.#ledger.append(runAggregate(id), before?.version ?? 0, events)
+      const answer = await this.#append(runAggregate(id), before?.version ?? 0, events)
       if (answer.ok) {
         let after: Run | null = before
         for (const event of events) after = applyToRun(after, event)
@@ -68,18 +69,37 @@ export class Aggregates {
         this.#changed(runAggregate(id), events)
         return after
       }
-      await this.#refreshRun(id)
+      await this.refreshRun(id)
     }
   }
 
-  async #refreshJob(key: string): Promise<void> {
-    const job = foldJob((await this.#ledger.read(jobAggregate(key))) as JobEvent[])
-    if (job) this.jobs.set(key, job)
+  /** Reads again what an append may have changed whose answer got lost. Before each look, so that none sees old state. */
+  async freshen(aggregate: string): Promise<void> {
+    if (!this.#stale.has(aggregate)) return
+    const [kind, name = ''] = aggregate.split('/')
+    if (kind === 'job') await this.refreshJob(name)
+    else await this.refreshRun(name)
   }
 
-  async #refreshRun(id: string): Promise<void> {
+  async #append(aggregate: string, version: number, events: object[], release?: Release) {
+    try {
+      return await this.#ledger.append(aggregate, version, events, release)
+    } catch (error) {
+      this.#stale.add(aggregate)
+      throw error
+    }
+  }
+
+  async refreshJob(key: string): Promise<void> {
+    const job = foldJob((await this.#ledger.read(jobAggregate(key))) as JobEvent[])
+    if (job) this.jobs.set(key, job)
+    this.#stale.delete(jobAggregate(key))
+  }
+
+  async refreshRun(id: string): Promise<void> {
     const run = foldRun((await this.#ledger.read(runAggregate(id))) as RunEvent[])
     if (run) this.runs.set(id, run)
+    this.#stale.delete(runAggregate(id))
   }
 }
 

@@ -147,6 +147,8 @@ export const RunView = z.object({
   labels: z.record(z.string(), z.string()),
   commit: z.string().nullable(),
   dirty: z.boolean(),
+  /** Names of the secrets that its jobs are given. */
+  secrets: z.array(z.string()),
   createdAt: z.number(),
   endedAt: z.number().nullable(),
   cells: z.array(CellView),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Health } from './api.ts'
 import { buildId, version } from './build-id.ts'
+import { report } from './conduct/conduct-run.ts'
 import type { Context } from './conduct/context.ts'
 import { everything, look } from './conduct/look.ts'
 import { reconcile } from './conduct/reconcile.ts'
@@ -18,6 +19,7 @@ import { jobRoutes } from './routes/jobs.ts'
 import { runRoutes } from './routes/runs.ts'
 import { makeStateDir, type Settings } from './settings.ts'
 import { type Undo, unwind } from './undo.ts'
+import { reportPath } from './views/run-view.ts'
 
 const SWEEP_MS = 10_000
 
@@ -70,6 +72,9 @@ async function conduct(context: Context): Promise<void> {
   await commands.work((aggregate) => look(context, aggregate))
   journal.start()
   await commands.sendAll(everything(context))
+  // A control plane that ended in the same moment as a run may have left it without its report.
+  for (const run of aggregates.runs.values())
+    if (run.state !== 'running' && reportPath(context, run) === null) report(context, run.submitted.run)
 }
 
 /** Everything that isn't over is looked at again now and then: whatever message was lost, the look is not. */
@@ -78,6 +83,7 @@ function sweep(context: Context, undo: Undo): void {
   const timer = setInterval(() => {
     sweeping ??= context.commands
       .sweep(everything(context), (aggregate) => look(context, aggregate))
+      .then(() => context.changes.tell())
       .finally(() => {
         sweeping = null
       })

@@ -30,7 +30,6 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
 
   const ledger = new Ledger(redis)
   const commands = new Commands(redis, log)
-  undo.push(() => commands.close())
   const journal = new Journal(ledger, store, log)
   undo.push(() => journal.stop())
   const engine = new LocalEngine({ stateDir: settings.stateDir, python: settings.python, log })
@@ -75,10 +74,15 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     waiting: new Map(),
     secrets,
     watched: new Map(),
-    reporting: new Set(),
+    signalled: new Map(),
+    failing: new Map(),
+    reporting: new Map(),
     changes,
     log,
   }
+  undo.push(() => Promise.all(context.reporting.values()))
+  // First of all at the end: what is still looked at then needs all the rest.
+  undo.push(() => commands.close())
   undo.push(() => {
     for (const watcher of context.watched.values()) watcher.abort()
   })

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client } from '../../orchestrator/cli/client/client.ts'
@@ -14,6 +14,22 @@ export async function writePipeline(stages: string, rest = ''): Promise<string> 
   const folder = await mkdtemp(join(tmpdir(), 'orc-p-'))
   const file = join(folder, 'pipeline.yaml')
   await writeFile(file, `name: test\nworker: ${foreignWorker}\n${rest}\nstages:\n${stages}\n`)
+  return file
+}
+
+/** A foreign worker of the test's own: its source as edited, in `folder/worker`. Returns a pipeline file that uses it. */
+export async function writeWorker(
+  folder: string,
+  edit: (source: string) => string,
+  stages: string,
+  rest = '',
+): Promise<string> {
+  const worker = join(folder, 'worker')
+  await mkdir(worker)
+  await copyFile(join(foreignWorker, 'worker.json'), join(worker, 'worker.json'))
+  await writeFile(join(worker, 'worker.py'), edit(await readFile(join(foreignWorker, 'worker.py'), 'utf8')))
+  const file = join(folder, 'pipeline.yaml')
+  await writeFile(file, `name: test\nworker: ./worker\n${rest}\nstages:\n${stages}\n`)
   return file
 }
 

@@ -73,7 +73,8 @@ export function createClient(target: Target) {
     runs: async () => (await get(Runs, '/runs')).runs,
     run: (run: string) => get(RunView, `/runs/${part(run)}`),
     cancel: (run: string, mode: 'save' | 'now') => post(RunView, `/runs/${part(run)}/cancel`, { mode }),
-    resume: (run: string) => post(RunView, `/runs/${part(run)}/resume`),
+    resume: (run: string, secrets: Record<string, string> = {}) =>
+      post(RunView, `/runs/${part(run)}/resume`, { secrets }),
     job: (ref: string, run?: string) => get(JobDetail, `/jobs/${part(ref)}${query({ run })}`),
     why: (ref: string, run?: string) => get(WhyView, `/jobs/${part(ref)}/why${query({ run })}`),
     checkpoints: async (run: string) => (await get(Checkpoints, `/runs/${part(run)}/checkpoints`)).checkpoints,

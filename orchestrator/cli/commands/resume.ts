@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { connect } from '../client/connect.ts'
 import { finishRun } from '../finish-run.ts'
 import { type Connection, examples, withConnection } from '../options.ts'
+import { secretsFrom } from '../submit/secrets.ts'
 
 type Options = Connection & { detach?: boolean; json?: boolean }
 
@@ -15,7 +16,8 @@ export function command(): Command {
     .option('--json', 'one JSON document on standard output')
     .action(async (run: string, options: Options) => {
       const client = await connect(options)
-      await finishRun({ client, view: await client.resume(run), options })
+      const secrets = secretsFrom((await client.run(run)).secrets)
+      await finishRun({ client, view: await client.resume(run, secrets), options })
     })
   return examples(withConnection(resume), ['orchestrate resume r-7k2pq', 'orchestrate resume latest --detach'])
 }

@@ -1,4 +1,5 @@
 import { OrchestrateError } from '../../errors.ts'
+import type { Artifact } from '../../protocol/manifest.ts'
 import type { MetricValue } from '../../protocol/worker-event.ts'
 import { attemptOf, type Job } from '../../run/job.ts'
 import { collectOutputs, publishArtifact } from '../../store/artifacts.ts'
@@ -22,9 +23,11 @@ export async function collect(context: Context, job: Job, shard: number, fence: 
   } catch (cause) {
     if (!(cause instanceof OrchestrateError) || cause.exit !== 2) throw cause // the store's trouble: tried again
     const error = { code: cause.code, message: cause.message, hint: cause.hint, attempt: attempt.attempt }
-    await context.aggregates.updateJob(job.key, () => [
-      { type: 'attempt.exited', shard, fence, outcome: { kind: 'misused', error }, step: null },
-    ])
+    await context.aggregates.updateJob(job.key, (now) =>
+      now?.shards[shard]?.fence === fence
+        ? [{ type: 'attempt.exited', shard, fence, outcome: { kind: 'misused', error }, step: null }]
+        : [],
+    )
     return
   }
   await context.aggregates.updateJob(job.key, (now) => {
@@ -33,6 +36,9 @@ export async function collect(context: Context, job: Job, shard: number, fence: 
   })
 }
 
+/** What another look won't mend. */
+const HOPELESS: ReadonlySet<string> = new Set(['OUTPUT_CONFLICT', 'OUTPUT_INVALID', 'FENCE_LOST', 'OBJECT_MISSING'])
+
 /** All shards are there: the artifact's pointer is written, and the job is done. */
 export async function publish(context: Context, job: Job): Promise<void> {
   const fences = job.shards.map((shard) => shard.fence)
@@ -40,13 +46,17 @@ export async function publish(context: Context, job: Job): Promise<void> {
     (sum, attempt) => sum + ((attempt.endedAt ?? attempt.placedAt) - attempt.placedAt) / 1000,
     0,
   )
-  const artifact = await publishArtifact(context.store, {
-    job: job.key,
-    stage: job.planned.stage,
-    fences,
-    world: job.planned.resources.ranks,
-    seconds,
-  })
+  const { key } = job
+  const { stage, resources } = job.planned
+  let artifact: Artifact
+  try {
+    artifact = await publishArtifact(context.store, { job: key, stage, fences, world: resources.ranks, seconds })
+  } catch (cause) {
+    if (!(cause instanceof OrchestrateError) || !HOPELESS.has(cause.code)) throw cause // the store's trouble: tried again
+    const error = { code: cause.code, message: cause.message, hint: cause.hint }
+    await context.aggregates.updateJob(key, (now) => (now?.phase === 'open' ? [{ type: 'job.failed', error }] : []))
+    return
+  }
   await context.aggregates.updateJob(job.key, (now) => {
     const metrics: Record<string, MetricValue> = artifact.metrics
     return now?.phase === 'open'

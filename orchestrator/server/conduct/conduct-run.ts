@@ -1,4 +1,4 @@
-import { decideRun, type Run, type RunCommand } from '../../run/run.ts'
+import { decideRun, isSaving, type Run, type RunCommand } from '../../run/run.ts'
 import { pin, unpin } from '../../store/pins.ts'
 import { jobsOf } from '../find.ts'
 import { writeReport } from '../reports/write-report.ts'
@@ -25,11 +25,13 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
     }
     case 'unwant':
       await aggregates.updateJob(command.key, (job) =>
-        job?.wants.has(id) ? [{ type: 'job.unwanted', run: id, mode: command.mode }] : [],
+        job && (job.wants.has(id) || (command.mode === 'now' && isSaving(job)))
+          ? [{ type: 'job.unwanted', run: id, mode: command.mode }]
+          : [],
       )
       return
     case 'finish':
-      context.reporting.add(id)
+      context.reporting.set(id, Promise.resolve())
       await aggregates.updateRun(id, (now) =>
         now?.state === 'running' && now.epoch === run.epoch ? [{ type: 'run.finished', state: command.state }] : [],
       )
@@ -37,7 +39,7 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
       // A run that is over pins nothing: its artifacts stay as a cache, until they are collected.
       await unpin(context.store, id)
       context.log.info({ run: id, state: command.state }, 'run finished')
-      void report(context, id)
+      report(context, id)
       return
     default:
       command satisfies never
@@ -45,7 +47,11 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
 }
 
 /** What has to last is mirrored before the end is shown; then the report. A report that fails is no reason for a run to. */
-async function report(context: Context, id: string): Promise<void> {
+export function report(context: Context, id: string): void {
+  context.reporting.set(id, write(context, id))
+}
+
+async function write(context: Context, id: string): Promise<void> {
   try {
     await context.journal.flush()
     const run = context.aggregates.runs.get(id)

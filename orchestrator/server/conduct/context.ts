@@ -5,6 +5,7 @@ import type { Capacity } from '../../ledger/capacity.ts'
 import type { RedisLink } from '../../ledger/connect-redis.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Commands } from '../../queue/commands.ts'
+import type { StopReason } from '../../run/job-events.ts'
 import type { Control } from '../../store/control.ts'
 import type { Store } from '../../store/store.ts'
 import type { Aggregates } from '../aggregates.ts'
@@ -42,8 +43,12 @@ export type Context = {
   secrets: Secrets
   /** Attempts that somebody waits for the end of, with the way to stop waiting. */
   watched: Map<string, AbortController>
-  /** Runs whose report is being written. */
-  reporting: Set<string>
+  /** Attempts that this daemon has sent a signal to end, and why. */
+  signalled: Map<string, StopReason>
+  /** Aggregates whose last look failed, and why: they are looked at again, and say so meanwhile. */
+  failing: Map<string, Waiting>
+  /** Reports that are being written, by run. */
+  reporting: Map<string, Promise<void>>
   changes: Changes
   log: Logger
 }

@@ -26,6 +26,8 @@ export async function launch(context: Context, job: Job, shard: number, fence: n
         secrets: secretsOf(context, job),
       })
     } catch (error) {
+      // The store's trouble isn't the job's: the look is tried again, and says why it waits.
+      if (error instanceof OrchestrateError && error.code.startsWith('STORE_')) throw error
       return refuse(context, job, attempt, error)
     }
   }
@@ -49,7 +51,9 @@ async function refuse(context: Context, job: Job, attempt: Attempt, cause: unkno
   }
   context.log.error({ err: cause, attempt: attempt.attempt }, 'launch failed')
   const outcome =
-    coded && cause.exit === 2 ? ({ kind: 'misused', error } as const) : ({ kind: 'crashed', error } as const)
+    coded && (cause.exit === 2 || cause.code === 'SECRET_MISSING')
+      ? ({ kind: 'misused', error } as const)
+      : ({ kind: 'crashed', error } as const)
   await context.aggregates.updateJob(
     job.key,
     (now) =>
@@ -129,11 +133,11 @@ function secretsOf(context: Context, job: Job): Record<string, string> {
   >
   return Object.fromEntries(
     job.planned.secrets.map((name) => {
-      const value = given[name] ?? process.env[name]
+      const value = given[name]
       if (value === undefined)
         throw new OrchestrateError(
           'SECRET_MISSING',
-          `the value of secret ${name} isn't known any more: the control plane was restarted, and values are never stored`,
+          `the value of secret ${name} is not known any more: values are forgotten when a run or the control plane ends`,
         )
       return [name, value]
     }),

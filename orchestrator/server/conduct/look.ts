@@ -1,3 +1,4 @@
+import { OrchestrateError } from '../../errors.ts'
 import { isOver } from '../../run/job.ts'
 import type { JobEvent } from '../../run/job-events.ts'
 import { type Changed, jobAggregate, runAggregate } from '../aggregates.ts'
@@ -7,7 +8,21 @@ import { type Context, poolAggregate } from './context.ts'
 import { conductPool } from './place.ts'
 
 /** Looks at a job, a run or a pool, and does what its state asks for. */
-export function look(context: Context, aggregate: string): Promise<void> {
+export async function look(context: Context, aggregate: string): Promise<void> {
+  try {
+    await context.aggregates.freshen(aggregate)
+    await conduct(context, aggregate)
+    if (context.failing.delete(aggregate)) context.changes.tell()
+  } catch (error) {
+    const since = context.failing.get(aggregate)?.since ?? Date.now()
+    const code = error instanceof OrchestrateError ? ` (${error.code})` : ''
+    context.failing.set(aggregate, { reason: `${(error as Error).message}${code}; trying again`, since })
+    context.changes.tell()
+    throw error
+  }
+}
+
+function conduct(context: Context, aggregate: string): Promise<void> {
   const [kind, ...rest] = aggregate.split('/')
   const name = rest.join('/')
   if (kind === 'job') return conductJob(context, name)

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import type { Reservation } from '../../ledger/capacity.ts'
 import { isWanted, type Job, priorityOf } from '../../run/job.ts'
 import { resumeOrder } from '../../store/checkpoints.ts'
 import { claimFence, lastFence } from '../../store/fences.ts'
 import type { Context } from './context.ts'
+import { giveBackOrphans } from './reconcile.ts'
 
 type Candidate = { job: Job; shard: number }
 
@@ -17,6 +19,7 @@ export async function conductPool(context: Context, pool: string): Promise<void>
   if (candidates(context, pool).length === 0) return
   if (!(await context.control.stillOwner())) return context.lostControl()
   let full: { reason: string; ahead: number } | null = null
+  let failed: unknown = null
   for (const candidate of candidates(context, pool)) {
     const name = `${candidate.job.key}/${candidate.shard}`
     if (full) {
@@ -24,13 +27,22 @@ export async function conductPool(context: Context, pool: string): Promise<void>
       full.ahead += 1
       continue
     }
-    const refused = await place(context, candidate)
-    if (refused === null) context.waiting.delete(name)
-    else {
-      wait(context, name, refused)
-      full = { reason: refused, ahead: 1 }
+    try {
+      const refused = await place(context, candidate)
+      if (refused === null) context.waiting.delete(name)
+      else {
+        wait(context, name, refused)
+        full = { reason: refused, ahead: 1 }
+      }
+    } catch (error) {
+      // Its own trouble, such as a damaged object in the store: those behind it need not wait for it.
+      context.log.warn({ err: error, job: candidate.job.key }, 'not placed; trying again')
+      wait(context, name, `${(error as Error).message}; trying again`)
+      failed = error
     }
   }
+  if (full) await giveBackOrphans(context, pool)
+  if (failed) throw failed
 }
 
 function candidates(context: Context, pool: string): Candidate[] {
@@ -51,15 +63,33 @@ function wait(context: Context, name: string, reason: string): void {
 }
 
 /** Null when it was placed (or is no longer to be), else why not. */
-async function place(context: Context, { job, shard }: Candidate): Promise<string | null> {
+async function place(context: Context, candidate: Candidate): Promise<string | null> {
+  const { job, shard } = candidate
   const { planned, key } = job
-  const { store, capacity, aggregates } = context
+  const { store, capacity } = context
   const { cores, gpus } = planned.resources
   for (;;) {
     const fence = Math.max(job.shards[shard]?.fence ?? 0, await lastFence(store, key, shard)) + 1
     const attempt = attemptId(key, planned.shards, shard, fence)
     const reserved = await capacity.reserve(planned.pool, attempt, { cores, gpus })
     if (!reserved.ok) return reserved.why
+    const placed = await claimAndRecord(context, candidate, fence, attempt, reserved)
+    if (placed !== 'lost') return null
+  }
+}
+
+/** Claims the fence and writes the placement down; the reservation is given back unless both were done. */
+async function claimAndRecord(
+  context: Context,
+  { job, shard }: Candidate,
+  fence: number,
+  attempt: string,
+  reserved: Reservation,
+): Promise<'placed' | 'not wanted' | 'lost'> {
+  const { planned, key } = job
+  const { store, capacity, aggregates } = context
+  let placed = false
+  try {
     const resume = await resumeOrder(store, key, shard)
     const body = {
       attempt,
@@ -69,11 +99,8 @@ async function place(context: Context, { job, shard }: Candidate): Promise<strin
       parent: resume[0] ?? null,
       at: Date.now(),
     }
-    const claimed = await claimFence(store, key, shard, fence, body)
-    if (!claimed) {
-      await capacity.release(planned.pool, attempt)
-      continue
-    }
+    if (!(await claimFence(store, key, shard, fence, body))) return 'lost'
+    const { cores } = planned.resources
     const after = await aggregates.updateJob(key, (now) => {
       const state = now?.shards[shard]
       const stillIdle = now && now.phase === 'open' && isWanted(now) && state?.state === 'idle' && state.fence < fence
@@ -81,12 +108,17 @@ async function place(context: Context, { job, shard }: Candidate): Promise<strin
         ? [{ type: 'attempt.placed', shard, fence, attempt, host: reserved.host, cores, gpus: reserved.gpus, resume }]
         : []
     })
-    if (after?.shards[shard]?.fence !== fence) await capacity.release(planned.pool, attempt)
-    else
-      context.log.info(
-        { job: key, stage: planned.stage, attempt, host: reserved.host, resume: resume[0] ?? null },
-        'placed',
-      )
-    return null
+    placed = after?.shards[shard]?.fence === fence
+    if (!placed) return 'not wanted'
+    const { host } = reserved
+    context.log.info({ job: key, stage: planned.stage, attempt, host, resume: resume[0] ?? null }, 'placed')
+    return 'placed'
+  } catch (error) {
+    // The append may have happened all the same, its answer lost: only the ledger knows.
+    await aggregates.refreshJob(key)
+    placed = aggregates.jobs.get(key)?.shards[shard]?.fence === fence
+    throw error
+  } finally {
+    if (!placed) await capacity.release(planned.pool, attempt)
   }
 }

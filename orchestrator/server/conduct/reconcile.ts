@@ -1,5 +1,5 @@
 import { type Attempt, isActive } from '../../run/job.ts'
-import type { Context } from './context.ts'
+import { type Context, poolAggregate } from './context.ts'
 
 /**
  * Makes reservations and attempts agree after a start: every attempt that is placed or runs has its reservation again,
@@ -12,11 +12,18 @@ export async function reconcile(context: Context): Promise<void> {
     const reserved = await capacity.reserve(pool, attempt, { cores, gpus: gpus.length })
     if (!reserved.ok) log.warn({ attempt, why: reserved.why }, 'an attempt runs on more than there is')
   }
-  for (const { attempt } of await capacity.reservations('local')) {
+  await giveBackOrphans(context, 'local')
+}
+
+/** Gives back what was reserved for attempts that nobody placed. Not while a placement of the pool is under way. */
+export async function giveBackOrphans(context: Context, pool: string): Promise<void> {
+  const active = activeAttempts(context)
+  for (const { attempt } of await context.capacity.reservations(pool)) {
     if (active.has(attempt)) continue
     // Nothing but the ledger names attempts, so this one can't be started any more.
-    log.warn({ attempt }, 'a reservation without an attempt is given back')
-    await capacity.release('local', attempt)
+    context.log.warn({ attempt }, 'a reservation without an attempt is given back')
+    await context.capacity.release(pool, attempt)
+    await context.commands.send(poolAggregate(pool))
   }
 }
 

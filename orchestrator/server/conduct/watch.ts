@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Signal } from '../../engines/engine.ts'
 import { classifyExit } from '../../run/classify-exit.ts'
@@ -9,11 +10,17 @@ import type { StopReason } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
 import type { Context } from './context.ts'
 
+const RETRY_MS = 1000
+
 /** Sees to it that somebody waits for the attempt's end, and records the end once it is there. */
 export async function watch(context: Context, job: Job, shard: number, fence: number): Promise<void> {
   const attempt = attemptOf(job, shard, fence)
-  if (!attempt || context.watched.has(attempt.attempt)) return
+  if (!attempt) return
   const engine = context.engine(job.planned.pool)
+  // Recorded, but perhaps not delivered: by a control plane that died in between, or because the engine failed.
+  if (attempt.stopping && context.signalled.get(attempt.attempt) !== attempt.stopping)
+    await stopIt(context, job, attempt)
+  if (context.watched.has(attempt.attempt)) return
   const stop = new AbortController()
   context.watched.set(attempt.attempt, stop)
   if (job.planned.secrets.length > 0) await learnSecrets(context, attempt.attempt, engine.directory(attempt.attempt))
@@ -22,11 +29,14 @@ export async function watch(context: Context, job: Job, shard: number, fence: nu
     .ended(attempt.attempt, stop.signal)
     .then(() => recordExit(context, job.key, attempt))
     .catch((error: unknown) => {
-      if (!stop.signal.aborted) context.log.error({ err: error, attempt: attempt.attempt }, 'watching failed')
+      if (stop.signal.aborted) return
+      context.log.error({ err: error, attempt: attempt.attempt }, 'watching failed; trying again')
+      return pause(RETRY_MS, undefined, { signal: stop.signal }).catch(() => {})
     })
     .finally(() => {
       context.watched.delete(attempt.attempt)
       context.secrets.forget(attempt.attempt)
+      context.signalled.delete(attempt.attempt)
       if (!stop.signal.aborted) void context.commands.send(jobAggregate(job.key)).catch(() => {})
     })
 }
@@ -82,7 +92,6 @@ export async function terminate(
 ): Promise<void> {
   const attempt = attemptOf(job, shard, fence)
   if (!attempt) return
-  const signal: Signal = reason === 'now' || reason === 'hung' ? 'SIGKILL' : 'SIGTERM'
   // Recorded first: an exit that follows must find out that it was asked for.
   await context.aggregates.updateJob(job.key, (now) => {
     const state = now?.shards[shard]
@@ -90,7 +99,15 @@ export async function terminate(
       ? [{ type: 'attempt.stopping', shard, fence, reason }]
       : []
   })
+  await stopIt(context, job, { ...attempt, stopping: reason })
+}
+
+async function stopIt(context: Context, job: Job, attempt: Attempt): Promise<void> {
+  const { stopping } = attempt
+  if (!stopping) return
+  const signal: Signal = stopping === 'now' || stopping === 'hung' ? 'SIGKILL' : 'SIGTERM'
   await context.engine(job.planned.pool).signal(attempt.attempt, signal)
+  context.signalled.set(attempt.attempt, stopping)
 }
 
 /** Takes back a placement that may or may not have been launched. */

@@ -12,6 +12,8 @@ import { runView } from '../views/run-view.ts'
 import { showResources } from '../views/show-resources.ts'
 
 const UPDATE_MS = 200
+const Resume = z.strictObject({ secrets: z.record(z.string(), z.string()).default({}) })
+
 const ReportQuery = z.object({
   format: z.enum(['html', 'md', 'json', 'text']).default('html'),
   width: z.coerce.number().int().min(20).max(500).default(120),
@@ -78,7 +80,9 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
   })
 
   app.post<ByRun>('/api/v1/runs/:run/resume', async (request) => {
+    const { secrets } = checkArgument(Resume, request.body ?? {})
     const id = findRun(context, request.params.run).submitted.run
+    context.secrets.keep(id, secrets)
     await context.aggregates.updateRun(id, (run) =>
       run && (run.state === 'failed' || run.state === 'cancelled') ? [{ type: 'run.resumed' }] : [],
     )
@@ -92,11 +96,13 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     let last = ''
     const stop = context.changes.follow(UPDATE_MS, async () => {
+      // Asked before the view is made: a report that is ready in between is then in it, or there is one more view.
+      const reporting = context.reporting.has(id)
       const view = await runView(context, findRun(context, id))
       const text = JSON.stringify(view)
       if (text !== last && !reply.raw.writableEnded) reply.raw.write(`event: run\ndata: ${text}\n\n`)
       last = text
-      if (view.state !== 'running' && (view.report !== null || !context.reporting.has(id))) reply.raw.end()
+      if (view.state !== 'running' && !reporting) reply.raw.end()
     })
     context.changes.tell()
     request.raw.on('close', stop)

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MetricValue } from '../../protocol/worker-event.ts'
 import type { Job } from '../../run/job.ts'
@@ -22,6 +22,7 @@ export async function runView(context: Context, run: Run): Promise<RunView> {
     labels: submitted.labels,
     commit: submitted.commit,
     dirty: submitted.patch !== null,
+    secrets: submitted.secrets,
     createdAt: submitted.at,
     endedAt: run.endedAt,
     cells: submitted.cells.map((cell) => ({
@@ -33,7 +34,7 @@ export async function runView(context: Context, run: Run): Promise<RunView> {
     jobs: await Promise.all(ordered.map((job) => jobView(context, job, run))),
     pool: await poolView(context),
     goodput: await runGoodput(context, run, ordered),
-    report: reportPath(context, submitted.run),
+    report: reportPath(context, run),
   }
 }
 
@@ -45,9 +46,12 @@ export function cellMetrics(cell: RunCell, jobs: ReadonlyMap<string, Job>): Reco
   >
 }
 
-export function reportPath(context: Context, run: string): string | null {
-  const path = join(context.settings.stateDir, 'reports', run, 'index.html')
-  return existsSync(path) ? path : null
+/** The report of a run's end; null while it runs, or if the report there is of an end before a resume. */
+export function reportPath(context: Context, run: Run): string | null {
+  if (run.endedAt === null) return null
+  const path = join(context.settings.stateDir, 'reports', run.submitted.run, 'index.html')
+  const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return made !== undefined && made >= run.endedAt ? path : null
 }
 
 export async function logsOf(context: Context, job: Job): Promise<Map<string, AttemptLog>> {

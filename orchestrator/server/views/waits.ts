@@ -1,4 +1,5 @@
 import { isWanted, type Job } from '../../run/job.ts'
+import { jobAggregate } from '../aggregates.ts'
 import type { Context } from '../conduct/context.ts'
 
 export type Waits = { reason: string; since: number; until: number | null }
@@ -14,6 +15,8 @@ export function waitsOf(context: Context, job: Job): Waits | null {
     return open.length > 0 ? { reason: `waits for ${[...new Set(open)].join(', ')}`, since, until: null } : null
   }
   if (job.phase !== 'open') return null
+  const failing = context.failing.get(jobAggregate(job.key))
+  if (failing) return { ...failing, until: null }
   const idle = job.shards.flatMap((shard, index) => (shard.state === 'idle' ? [{ shard, index }] : []))
   const first = idle[0]
   if (!first || job.shards.some((shard) => shard.state === 'running' || shard.state === 'placed')) return null

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import type { RunView } from '../../../orchestrator/server/api.ts'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
-import { submitFile, submitStages, writePipeline } from '../../support/pipelines.ts'
+import { submitFile, submitStages, writePipeline, writeWorker } from '../../support/pipelines.ts'
 
 const states = (view: RunView) =>
   Object.fromEntries(
@@ -140,4 +141,56 @@ test('cancelling saves and stops, leaves what another run wants, and a resume go
   await client.resume(two.run)
   const resumed = await until(client, two.run, ended)
   expect(resumed).toMatchObject({ state: 'succeeded', jobs: [{ state: 'succeeded', attempts: 2 }] })
+})
+
+test('a worker that will not save is ended by asking again, now', async () => {
+  const state = await makeState()
+  const deaf = (source: string) => source.replace('lambda *_: sys.exit(75)', 'lambda *_: None')
+  const file = await writeWorker(state, deaf, '  slow: { entry: count, with: { steps: 100000, delay_ms: 20 } }')
+  const { client } = await startDaemon(join(state, 'state'))
+  const { run } = await submitFile(client, file)
+  await until(client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 1)
+  await client.cancel(run, 'save')
+  await until(client, run, (view) => view.jobs[0]?.state === 'running')
+  await client.cancel(run, 'now')
+  expect((await until(client, run, ended)).state).toBe('cancelled')
+})
+
+test('two shards that write the same file fail the job, with the file named', async () => {
+  const state = await makeState()
+  const same = (source: string) => source.replace("{job['shard']}.txt", 'same.txt')
+  const file = await writeWorker(state, same, '  first: { entry: count, shards: 2 }')
+  const { client } = await startDaemon(join(state, 'state'))
+  const view = await until(client, (await submitFile(client, file)).run, ended)
+  expect(view.jobs[0]?.error).toMatchObject({ code: 'OUTPUT_CONFLICT', message: expect.stringContaining('same.txt') })
+})
+
+test('a resume brings the secrets that a run forgot at its end', async () => {
+  const state = await makeState()
+  const needs = 'import os\nif not os.path.exists(%s): sys.exit(65)\n'
+  const flag = join(state, 'flag')
+  const gated = (source: string) =>
+    source.replace('signal.signal(', `${needs.replace('%s', JSON.stringify(flag))}signal.signal(`)
+  const file = await writeWorker(state, gated, '  first: { entry: count }', 'secrets: [TOKEN]')
+  const { client } = await startDaemon(join(state, 'state'))
+  process.env.TOKEN = 'a value'
+  onTestFinished(() => void delete process.env.TOKEN)
+  const { run } = await submitFile(client, file)
+  expect((await until(client, run, ended)).state).toBe('failed')
+  await writeFile(flag, '')
+  await client.resume(run)
+  expect((await until(client, run, ended)).jobs[0]?.error).toMatchObject({ code: 'SECRET_MISSING' })
+  await client.resume(run, { TOKEN: 'a value' })
+  expect((await until(client, run, ended)).state).toBe('succeeded')
+})
+
+test('the last that a follower sees of a run has its report', async () => {
+  const { client } = await startDaemon(await makeState())
+  const { run } = await submitStages(client, '  first: { entry: count, with: { fail_at: 0, exit: 65 } }')
+  for (const _ of [1, 2]) {
+    let last: RunView | undefined
+    for await (const view of client.updates(run)) last = view
+    expect(last).toMatchObject({ state: 'failed', report: expect.stringMatching(/index\.html$/) })
+    await client.resume(run)
+  }
 })

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { bare, ended, makeState, startDaemon, until } from '../../support/daemon.ts'
-import { foreignWorker, submitFile, submitStages } from '../../support/pipelines.ts'
+import { submitFile, submitStages, writeWorker } from '../../support/pipelines.ts'
 
 test('a state directory that cannot be made is said in one error', async () => {
   const state = await makeState()
@@ -68,19 +68,14 @@ test('an on-demand daemon ends when it has nothing to do', async () => {
 test('a secret reaches the worker and is nowhere in what the run leaves behind', async () => {
   const planted = 'hunter2-planted-secret'
   const state = await makeState()
-  const worker = join(state, 'worker')
-  await mkdir(worker)
-  const description = JSON.parse(await readFile(join(foreignWorker, 'worker.json'), 'utf8'))
-  await writeFile(join(worker, 'worker.json'), JSON.stringify(description))
   const leak =
-    'import sys\nsecret = json.load(open(job["secrets"]))["PLANTED"]\nprint("my secret is", secret)\nprint(secret, file=sys.stderr)\n'
-  const source = await readFile(join(foreignWorker, 'worker.py'), 'utf8')
-  await writeFile(
-    join(worker, 'worker.py'),
-    source.replace('signal.signal(', `${leak}tell("warning", message="it is " + secret)\nsignal.signal(`),
+    'secret = json.load(open(job["secrets"]))["PLANTED"]\nprint("my secret is", secret)\nprint(secret, file=sys.stderr)\ntell("warning", message="it is " + secret)\n'
+  const file = await writeWorker(
+    state,
+    (source) => source.replace('signal.signal(', `${leak}signal.signal(`),
+    '  first: { entry: count }',
+    'secrets: [PLANTED]',
   )
-  const file = join(state, 'pipeline.yaml')
-  await writeFile(file, 'name: leaky\nworker: ./worker\nsecrets: [PLANTED]\nstages:\n  first: { entry: count }\n')
   const daemon = await startDaemon(join(state, 'state'))
   process.env.PLANTED = planted
   onTestFinished(() => void delete process.env.PLANTED)

@@ -34,6 +34,7 @@ export function run(jobs: JobView[], given: Partial<RunView> = {}): RunView {
     labels: {},
     commit: null,
     dirty: false,
+    secrets: [],
     createdAt: start,
     endedAt: null,
     cells: ['full', 'no-depth-expert'].map((cell) => ({ cell, state: 'running' as const, metrics: {}, stages: {} })),
