@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { concurrently } from '../../../orchestrator/store/concurrently.ts'
 import { describeEachStore } from './each-store.ts'
-import { mayMount, mounted, needsMount, using } from './mount.ts'
+import { mounted, testMounting, using } from './mount.ts'
 
 const sha256 = (body: Uint8Array | string) => createHash('sha256').update(body).digest('hex')
 const longName = 'a'.repeat(300)
@@ -123,19 +123,16 @@ describeEachStore(({ open, reopen, scratch }) => {
     expect(await readFile(target, 'utf8')).toBe('damaged')
   })
 
-  test.skipIf(!mayMount)(
-    `says that this disk is full, not the store, when a file finds no room here${needsMount}`,
-    async () => {
-      const store = await open()
-      await store.put('a', Buffer.alloc(2 << 20))
-      const folder = scratch()
-      await mkdir(folder, { recursive: true })
-      await using(mounted(folder, 'size=1m'), async () => {
-        await expect(store.getFile('a', join(folder, 'a'), null)).rejects.toMatchObject({ code: 'DISK_FULL' })
-        expect(await readdir(folder)).toEqual([])
-      })
-    },
-  )
+  testMounting('says that this disk is full, not the store, when a file finds no room here', async () => {
+    const store = await open()
+    await store.put('a', Buffer.alloc(2 << 20))
+    const folder = scratch()
+    await mkdir(folder, { recursive: true })
+    await using(mounted(folder, 'size=1m'), async () => {
+      await expect(store.getFile('a', join(folder, 'a'), null)).rejects.toMatchObject({ code: 'DISK_FULL' })
+      expect(await readdir(folder)).toEqual([])
+    })
+  })
 
   test('has nothing to say of what is not there', async () => {
     const store = await open()

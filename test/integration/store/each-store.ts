@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { openStore } from '../../../orchestrator/store/open-store.ts'
 import type { Store } from '../../../orchestrator/store/store.ts'
+import { leftOut } from '../../support/left-out.ts'
 import { type Ceph, startCeph, whyNoCeph } from './ceph.ts'
 
 export type Bench = {
@@ -46,9 +47,8 @@ export function describeEachStore(suite: (bench: Bench) => void): void {
 /** Tests against Ceph's gateway. Without it they are skipped, with the reason in their title, or fail where CI is set. */
 export function describeCeph(title: string, suite: (ceph: () => Ceph) => void): void {
   const missing = whyNoCeph()
-  const skip = missing !== null && !process.env.CI
-  if (skip) console.warn(`skipped: ${title}: ${missing}`)
-  describe.skipIf(skip)(skip ? `${title} (${missing})` : title, () => {
+  const { skip, title: shown } = leftOut(title, missing)
+  describe.skipIf(skip)(shown, () => {
     let ceph: Ceph | undefined
     beforeAll(async () => {
       if (missing) throw new Error(missing)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { filesystemStore } from '../../../orchestrator/store/filesystem.ts'
-import { isRoot, mayMount, mounted, needsMount, readOnly, using } from './mount.ts'
+import { mounted, readOnly, testMounting, testReadOnly, using } from './mount.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -72,7 +72,7 @@ test.each(['create', 'put'] as const)('cannot %s an object under another object'
   expect(await readdir(join(root(), '.tmp'))).toEqual([])
 })
 
-test.skipIf(isRoot && !mayMount)('a folder that may not be written is refused', async () => {
+testReadOnly('a folder that may not be written is refused', async () => {
   await mkdir(root())
   await using(readOnly(root()), async () => {
     const store = filesystemStore(root())
@@ -91,7 +91,7 @@ test('a folder where there can be none is refused', async () => {
   await expect(store.probe()).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' })
 })
 
-test.skipIf(!mayMount)(`a full disk harms nothing that was committed${needsMount}`, async () => {
+testMounting('a full disk harms nothing that was committed', async () => {
   await mkdir(root())
   await using(mounted(root(), 'size=1m'), async () => {
     const store = filesystemStore(root())
@@ -110,7 +110,7 @@ test.skipIf(!mayMount)(`a full disk harms nothing that was committed${needsMount
   })
 })
 
-test.skipIf(!mayMount)(`links nothing across devices: it copies${needsMount}`, async () => {
+testMounting('links nothing across devices: it copies', async () => {
   await mkdir(root())
   await using(mounted(root(), 'size=1m'), async () => {
     const store = filesystemStore(root())

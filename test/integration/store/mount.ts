@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { test } from 'vitest'
+import { leftOut } from '../../support/left-out.ts'
 
 type Undo = () => unknown
 
@@ -41,8 +43,20 @@ function canMount(): boolean {
   }
 }
 
-export const isRoot = process.getuid?.() === 0
+const isRoot = process.getuid?.() === 0
 
-/** Whether small file systems of our own can be had here: root may, outside of most containers. */
-export const mayMount = canMount()
-export const needsMount = mayMount ? '' : ' (skipped: needs root with leave to mount a tmpfs)'
+const mayMount = canMount()
+
+/** Tests on small file systems of their own: root may mount them, outside of most containers. */
+export function testMounting(title: string, work: () => Promise<void>): void {
+  const missing = mayMount
+    ? null
+    : isRoot
+      ? 'root may not mount a tmpfs in this container'
+      : 'needs root, who may mount a tmpfs'
+  const { skip, title: shown } = leftOut(title, missing, { installable: false })
+  test.skipIf(skip)(shown, work)
+}
+
+/** Tests of what may not be written to: only root needs a mount for that. */
+export const testReadOnly = isRoot ? testMounting : test
