@@ -1,7 +1,7 @@
 import type { RunView } from '../server/api.ts'
 import type { Client } from './client/client.ts'
 import { reconnect } from './client/connect.ts'
-import { followRun } from './client/follow-run.ts'
+import { followRun, isSilence } from './client/follow-run.ts'
 import type { Connection } from './options.ts'
 import { paint, span } from './view/line.ts'
 import { liveScreen } from './view/live-screen.ts'
@@ -20,6 +20,13 @@ export type Watching = {
 
 export type Watched = { view: RunView | null; interrupted: boolean }
 
+type StopMode = 'save' | 'now'
+
+const stopping: Record<StopMode, string> = {
+  save: 'saving a checkpoint and stopping; Ctrl-C again stops now',
+  now: 'stopping now',
+}
+
 type Show = {
   update: (view: RunView) => void
   /** Something beside the run; null when it is no longer so. */
@@ -34,13 +41,36 @@ export async function watchRun({ client, run, options, out, interrupt }: Watchin
   let view: RunView | null = null
   let current = client
   let interrupts = 0
+  /** What Ctrl-C asked for and the daemon has not acknowledged: it may be away at that moment, and is asked again then. */
+  let wanted: StopMode | null = null
+  let asking = false
 
+  const cancel = async () => {
+    if (wanted === null || asking) return
+    const mode = wanted
+    asking = true
+    try {
+      await current.cancel(run, mode)
+      if (wanted === mode) wanted = null
+    } catch (error) {
+      if (wanted === mode) {
+        show.say(
+          isSilence(error) ? 'the daemon does not answer; the run is stopped once it does' : (error as Error).message,
+        )
+        if (isSilence(error)) return
+        wanted = null
+      }
+    } finally {
+      asking = false
+    }
+    return cancel() // what was asked for meanwhile
+  }
   const onInterrupt = () => {
     interrupts += 1
     if (interrupt === 'leave' || interrupts > 2) return leaving.abort()
-    const mode = interrupts === 1 ? 'save' : 'now'
-    show.say(mode === 'save' ? 'saving a checkpoint and stopping; Ctrl-C again stops now' : 'stopping now')
-    current.cancel(run, mode).catch((error: Error) => show.say(error.message))
+    wanted = interrupts === 1 ? 'save' : 'now'
+    show.say(stopping[wanted])
+    void cancel()
   }
   process.on('SIGINT', onInterrupt)
   // A terminal that closes or a plain kill takes only this client with it.
@@ -63,6 +93,9 @@ export async function watchRun({ client, run, options, out, interrupt }: Watchin
     })) {
       view = next
       show.update(next)
+      if (wanted === null || asking || next.state !== 'running') continue
+      show.say(stopping[wanted])
+      void cancel()
     }
   } finally {
     show.end()

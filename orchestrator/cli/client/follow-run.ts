@@ -43,7 +43,8 @@ export async function* followRun({ run, connect, onLost, onBack, signal }: Follo
   }
 }
 
-function isSilence(error: unknown): boolean {
+/** Whether nobody answered, rather than somebody with an error. */
+export function isSilence(error: unknown): boolean {
   if (error instanceof OrchestrateError) return error.code === 'DAEMON_UNREACHABLE'
   const code = error instanceof Error && 'code' in error ? error.code : null
   return code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE'
