@@ -21,7 +21,9 @@ function failure(job: JobView, view: RunView): Line[] {
     job.startedAt !== null && job.endedAt !== null ? ` in ${shortDuration((job.endedAt - job.startedAt) / 1000)}` : ''
   const lines: Line[] = [[span(`✘ ${name} failed after ${plural(job.attempts, 'attempt')}${took}`, 'bad')]]
   if (error === null) return lines
-  lines.push([span(`  ${error.rank === undefined ? '' : `rank ${error.rank}: `}${error.message} (${error.code})`)])
+  // A worker's own words don't say which rank they come from; those of the control plane begin with it.
+  const rank = error.rank === undefined || error.message.startsWith(`rank ${error.rank} `) ? '' : `rank ${error.rank}: `
+  lines.push([span(`  ${rank}${error.message} (${error.code})`)])
   if (error.hint !== null && error.hint !== '') lines.push([span(`  ${error.hint}`)])
   const tail = error.tail?.trimEnd().split('\n').slice(-5) ?? []
   lines.push(...tail.map((text): Line => [span(`  │ ${text}`, 'dim')]))

@@ -18,7 +18,7 @@ export function plainLines(before: RunView | null, after: RunView, now: number):
 }
 
 function change(before: JobView | null, job: JobView, view: RunView): string | null {
-  const same = before !== null && before.state === job.state && before.attempts === job.attempts
+  const same = before !== null && before.state === job.state && tries(before) === tries(job)
   switch (job.state) {
     case 'succeeded':
       return same ? null : words('succeeded', job.cached ? 'cached' : took(job), metrics(job))
@@ -29,9 +29,9 @@ function change(before: JobView | null, job: JobView, view: RunView): string | n
     case 'cancelled':
       return same ? null : 'cancelled'
     case 'running':
-      return same ? null : words('running', `attempt=${job.attempts}`, `pool=${view.pool.name}`)
+      return same ? null : words('running', tries(job), `pool=${view.pool.name}`)
     case 'exited':
-      return same || job.error === null ? null : words('exited', `attempt=${job.attempts}`, quoted(job.error.message))
+      return same || job.error === null ? null : words('exited', tries(job), quoted(job.error.message))
     case 'ready':
       // Only what it waits for is news; the next state follows at once otherwise.
       return job.waits === null ||
@@ -44,6 +44,12 @@ function change(before: JobView | null, job: JobView, view: RunView): string | n
       return null
   }
 }
+
+/** Which attempt it is; of a job in shards, each of which has attempts of its own, how many shards, and how many attempts in all. */
+const tries = ({ attempts, shards }: JobView): string =>
+  shards.total === 1
+    ? `attempt=${attempts}`
+    : `shards=${shards.total}${attempts > shards.total ? ` attempts=${attempts}` : ''}`
 
 const words = (...parts: string[]): string => parts.filter((part) => part !== '').join(' ')
 const quoted = (text: string): string => JSON.stringify(printable(text))

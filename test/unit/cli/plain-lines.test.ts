@@ -23,6 +23,18 @@ const changes: [string, Partial<JobView>, Partial<JobView>, string[]][] = [
     ['2026-11-22T21:07:12Z train running attempt=2 pool=local'],
   ],
   [
+    'the first attempt of another shard is not',
+    { state: 'running', attempts: 1, shards: { total: 2, done: 0, running: 1 } },
+    { state: 'running', attempts: 2, shards: { total: 2, done: 0, running: 2 } },
+    [],
+  ],
+  [
+    'a further attempt at a shard is',
+    { state: 'running', attempts: 2, shards: { total: 2, done: 0, running: 2 } },
+    { state: 'running', attempts: 3, shards: { total: 2, done: 0, running: 2 } },
+    ['2026-11-22T21:07:12Z train running shards=2 attempts=3 pool=local'],
+  ],
+  [
     'an attempt that ended badly says why',
     { state: 'running', attempts: 1 },
     { state: 'exited', attempts: 1, error: { code: 'CRASHED', message: 'rank 1 was killed', hint: null } },
@@ -79,7 +91,7 @@ test('the first look tells all that is not waiting, jobs by the name that the ne
     '2026-11-22T21:07:12Z demos succeeded cached',
     '2026-11-22T21:07:12Z scenes succeeded cached',
     '2026-11-22T21:05:02Z depth-pretrain succeeded 62s depth.absrel.random_camera=0.241',
-    '2026-11-22T21:07:12Z pseudo-depth running attempt=2 pool=local',
+    '2026-11-22T21:07:12Z pseudo-depth running shards=2 pool=local',
     '2026-11-22T21:07:12Z train[full] running attempt=1 pool=local',
     '2026-11-22T21:07:12Z train[no-depth-expert] ready waits="needs 2 cores, 0 free; next after `train full`"',
   ])
