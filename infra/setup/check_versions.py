@@ -1,15 +1,22 @@
-"""Compares what is installed with lock files; says every difference and exits 1 when there is one."""
+"""Compares what is installed with lock files; says every difference and exits 1 when there is one.
 
+With `--json` first: one line instead, `{"missing": {name: wanted}, "different": {name: [wanted, found]}}`, and exit
+code 0.
+"""
+
+import json
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
-def main(locks: list[str]) -> int:
-    """`locks`: paths of requirements files with `name==version` lines. Returns the exit code."""
-    wrong = 0
-    for line in (line for lock in locks for line in Path(lock).read_text().splitlines()):
+def main(args: list[str]) -> int:
+    """`args`: paths of requirements files with `name==version` lines. Returns the exit code."""
+    as_json = args[:1] == ["--json"]
+    missing: dict[str, str] = {}
+    different: dict[str, tuple[str, str]] = {}
+    for line in (line for lock in args[as_json:] for line in Path(lock).read_text().splitlines()):
         match = re.match(r"([A-Za-z0-9._-]+)==([^\s;#]+)", line)
         if not match:
             continue
@@ -17,11 +24,16 @@ def main(locks: list[str]) -> int:
         try:
             found = version(name).split("+")[0]  # 2.13.0+cpu is a build of 2.13.0
         except PackageNotFoundError:
-            found = "nothing"
+            missing[name] = want
+            continue
         if found != want:
-            print(f"       {name}: the lock says {want}, found {found}", file=sys.stderr)
-            wrong += 1
-    return 1 if wrong else 0
+            different[name] = (want, found)
+    if as_json:
+        print(json.dumps({"missing": missing, "different": different}))
+        return 0
+    for name, (want, found) in ({name: (want, "nothing") for name, want in missing.items()} | different).items():
+        print(f"       {name}: the lock says {want}, found {found}", file=sys.stderr)
+    return 1 if missing or different else 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 import { Command } from 'commander'
-import { connect } from '../client/connect.ts'
+import { readSettings } from '../../server/settings.ts'
+import { connect, serverUrl, stateDirectory } from '../client/connect.ts'
 import { finishRun } from '../finish-run.ts'
 import { examples } from '../options.ts'
+import { checkPython } from '../submit/check-python.ts'
 import { type SubmitOptions, withSubmission } from '../submit/options.ts'
-import { prepare, upload } from '../submit/submit.ts'
+import { type Prepared, prepare, upload } from '../submit/submit.ts'
 
 type Options = SubmitOptions & { detach?: boolean; json?: boolean }
 
@@ -15,6 +17,7 @@ export function command(): Command {
     .option('--detach', 'return at once; `orchestrate status` shows the run')
     .action(async (file: string, options: Options) => {
       const prepared = await prepare(file, options)
+      await checkInterpreter(prepared, options)
       const client = await connect(options)
       await upload(client, prepared)
       const view = await client.submit(prepared.submission)
@@ -26,4 +29,12 @@ export function command(): Command {
     'orchestrate run jobs/quickstart.yaml --detach --label why=baseline',
     'orchestrate run jobs/quickstart.yaml --json | jq .cells',
   ])
+}
+
+/** Of a daemon elsewhere it is not known here which interpreter it has. */
+async function checkInterpreter({ lock }: Prepared, options: Options): Promise<void> {
+  if (lock === null || serverUrl(options) !== null) return
+  const state = stateDirectory(options)
+  const { python } = readSettings(process.env, { state })
+  for (const warning of await checkPython(python, lock, state)) process.stderr.write(`${warning}\n`)
 }

@@ -9,13 +9,19 @@ import { ProblemsError } from '../../server/problems.ts'
 import { pipelineNeeds } from '../../spec/needs.ts'
 import { parsePipeline } from '../../spec/parse-pipeline.ts'
 import type { Client } from '../client/client.ts'
+import type { Lock } from './check-python.ts'
 import { gitFacts } from './git-facts.ts'
 import type { SubmitOptions } from './options.ts'
 import { packWorker, type WorkerPack } from './pack-worker.ts'
 import { present, secretsFrom } from './secrets.ts'
 
 /** A submission that was found right, and the files that it names by digest. */
-export type Prepared = { submission: Submission; pack: WorkerPack }
+export type Prepared = {
+  submission: Submission
+  pack: WorkerPack
+  /** What the interpreter of workers has to have, where the worker is in Python and says so. */
+  lock: Lock | null
+}
 
 /** Reads a pipeline and its worker, and checks them here: a mistake in the file needs no daemon to be told. */
 export async function prepare(file: string, options: SubmitOptions): Promise<Prepared> {
@@ -42,7 +48,13 @@ export async function prepare(file: string, options: SubmitOptions): Promise<Pre
     labels: labelsFrom(label),
     ...(await gitFacts(folder, Object.values(secrets))),
   }
-  return { submission, pack }
+  return { submission, pack, lock: lockOf(description, workerFolder, pack) }
+}
+
+function lockOf({ command, lock }: WorkerDescription, folder: string, { files }: WorkerPack): Lock | null {
+  if (lock === undefined || command[0] !== 'python') return null
+  const digest = files[lock]
+  return digest === undefined ? null : { path: resolve(folder, lock), digest }
 }
 
 /** Sends the files that the daemon doesn't have yet. */
