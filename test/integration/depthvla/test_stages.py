@@ -119,3 +119,16 @@ def test_labelling_goes_on_at_the_first_episode_without_labels(
     files = sorted(p.name for p in twin.output("labels").iterdir())
     assert files == sorted(p.name for p in second.output("labels").iterdir())
     assert all((twin.output("labels") / f).read_bytes() == (second.output("labels") / f).read_bytes() for f in files)
+
+
+@pytest.mark.parametrize("sharing", ["replicate", "shard"])
+def test_two_ranks_follow_the_losses_of_one(attempts: Make, scenes: Path, sharing: str) -> None:
+    config = {"steps": 20, "batch_size": 5, "warmup": 2, "sharing": sharing}
+    curves = []
+    for ranks in (1, 2):
+        attempt = attempts(f"r{ranks}", "depth_pretrain", config, {"scenes": scenes}, ranks=ranks).begin()
+        assert attempt.wait() == [0] * ranks, attempt.stderr()
+        curves.append([e["value"] for e in attempt.events("metric") if e["name"] == "loss"])
+    assert len(curves[0]) == 4
+    # Uneven parts of 2 and 3 pictures: sums over ranks divided by counts over ranks, or this drifts apart at once.
+    assert curves[1] == pytest.approx(curves[0], rel=5e-3)

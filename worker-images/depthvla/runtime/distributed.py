@@ -8,6 +8,7 @@ that don't fit. Checkpoints are the same for both.
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,8 @@ PATIENCE = datetime.timedelta(minutes=30)
 
 def set_up_torch(job: Job) -> torch.device:
     """Determinism, threads, device. The same bits come out of the same job on the same number of ranks."""
+    # Read when CUDA starts; without it cuBLAS may sum in another order each time, and torch refuses to use it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(job.threads)
     if job.gpus and torch.cuda.is_available():

@@ -27,7 +27,7 @@ REPORT_EVERY = 5
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How weights follow gradients: AdamW, linear warm-up, cosine decay to a tenth, clipping by the norm."""
+    """How weights follow gradients: AdamW, linear warm-up, cosine decay, clipping by the norm."""
 
     steps: int
     lr: float
