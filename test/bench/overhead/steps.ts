@@ -15,11 +15,13 @@ import { bounds, mean, median, random } from '../statistics.ts'
 import { Arm } from './arm.ts'
 import { readJobFile } from './by-hand.ts'
 
-const ROUNDS = 6
-const PAIRS = 3
+/** Pairs of processes: as many as begin in this time, but two at least. */
+const ROUNDS_BEGIN_MS = 210_000
+const ROUNDS_MOST = 8
+const PAIRS = 6
 const RANKS = 2
 /** A worker tells of its steps in fives. The first five after a halt are not counted: half of them, and cold. */
-const COUNTED = 20
+const COUNTED = 10
 const FIRST = 5
 const MOST_PERCENT = 1
 
@@ -50,7 +52,10 @@ export async function measureSteps(lab: Lab, seed: number): Promise<Goal> {
   await writeFile(file, PIPELINE)
   const dice = random(seed)
   const pairs: Pair[] = []
-  for (let round = 0; round < ROUNDS; round++) {
+  const started = performance.now()
+  const enough = (round: number): boolean =>
+    round >= ROUNDS_MOST || (round >= 2 && performance.now() - started > ROUNDS_BEGIN_MS)
+  for (let round = 0; !enough(round); round++) {
     const orchestrated = await startOrchestrated(lab, file, seed + round)
     const bare = await startBare(lab, orchestrated.job, round)
     const settle = (points: { step: number }[]): boolean => (points.at(-1)?.step ?? 0) >= FIRST
@@ -187,12 +192,11 @@ function report(pairs: Pair[]): Goal {
       ],
     ]),
   )
-  const rounds = bounds(
-    Array.from({ length: ROUNDS }, (_, round) => mean(logs.filter((_, index) => pairs[index]?.round === round))),
-  )
+  const processes = [...new Set(pairs.map(({ round }) => round))]
+  const rounds = bounds(processes.map((own) => mean(logs.filter((_, index) => pairs[index]?.round === own))))
   const share = (name: 'orchestrated' | 'bare'): string => `${(mean(of(name, 'around')) * 100).toFixed(2)} %`
   console.log(
-    `  mean ${percent(all.mean)}, 95 % bounds ${percent(all.lower)} and ${percent(all.upper)}; over the ${ROUNDS} pairs of processes ${percent(rounds.lower)} and ${percent(rounds.upper)}`,
+    `  mean ${percent(all.mean)}, 95 % bounds ${percent(all.lower)} and ${percent(all.upper)}; over the ${processes.length} pairs of processes ${percent(rounds.lower)} and ${percent(rounds.upper)}`,
   )
   console.log(
     `  share of a core taken meanwhile by daemon, Redis and launcher ${share('orchestrated')}, by torchrun ${share('bare')}`,
