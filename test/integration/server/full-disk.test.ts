@@ -1,14 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { testMounting } from '../../support/mount.ts'
 import { submitFile, writeWorker } from '../../support/pipelines.ts'
 
-const isRoot = process.getuid?.() === 0
-if (!isRoot) console.warn('tests of a full disk are left out: mounting a small one needs root')
-
-test.skipIf(!isRoot)('a store that is full holds a run up, says so, and lets it go on when there is room', async () => {
+testMounting('a store that is full holds a run up, says so, and lets it go on when there is room', async () => {
   const state = await makeState()
   const disk = join(state, 'disk')
   await mkdir(disk)

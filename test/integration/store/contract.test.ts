@@ -3,8 +3,8 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { concurrently } from '../../../orchestrator/store/concurrently.ts'
+import { mounted, testMounting, using } from '../../support/mount.ts'
 import { describeEachStore } from './each-store.ts'
-import { mounted, testMounting, using } from './mount.ts'
 
 const sha256 = (body: Uint8Array | string) => createHash('sha256').update(body).digest('hex')
 const longName = 'a'.repeat(300)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { filesystemStore } from '../../../orchestrator/store/filesystem.ts'
-import { mounted, readOnly, testMounting, testReadOnly, using } from './mount.ts'
+import { mounted, readOnly, testMounting, testReadOnly, using } from '../../support/mount.ts'
 
 let folder = ''
 beforeEach(async () => {

@@ -4,7 +4,7 @@ import { chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'vitest'
-import { leftOut } from '../../support/left-out.ts'
+import { leftOut } from './left-out.ts'
 
 type Undo = () => unknown
 
