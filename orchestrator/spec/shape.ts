@@ -33,7 +33,11 @@ const Resources = z.strictObject(
     ranks: count(1).optional().describe('Processes in all. Default: one per GPU, or one per node without GPUs'),
     gpus: count(0).optional().describe('GPUs on each node. Default: 0'),
     cores: count(1).optional().describe('CPU cores on each node. Default: one per rank'),
-    memory: unit(sizePattern, sizeText).nullish().describe('Memory on each node, such as 400GiB. Default: no limit'),
+    memory: unit(sizePattern, sizeText)
+      .nullish()
+      .describe(
+        'Memory on each node, such as 400GiB; pool local records it and does not enforce it. Default: no limit',
+      ),
     time: unit(durationPattern, durationText)
       .nullish()
       .describe('Longest time that one attempt may take, such as 24h. Default: no limit'),

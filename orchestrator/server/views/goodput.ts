@@ -1,15 +1,9 @@
+import type { Goodput } from '../../report/input.ts'
 import type { Attempt, Job } from '../../run/job.ts'
 import type { AttemptLog } from '../attempt-log.ts'
 
-export type Phases = {
-  training: number
-  saving: number
-  starting: number
-  waiting: number
-  lost: number
-  stepsComputed: number
-  stepsLost: number
-}
+/** Where time went, in seconds, and how many steps; the share follows from it. */
+export type Phases = Omit<Goodput, 'share'>
 
 export const noPhases: Phases = {
   training: 0,
