@@ -2,6 +2,7 @@ import { watch } from 'node:fs'
 import { access, mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Logger } from 'pino'
+import { faultPoint } from '../fault-point.ts'
 import { claimPath, hasCode, readClaim, readExit, removeSecrets, revokeClaim, writeJob } from './attempt-directory.ts'
 import { isLocked, untilUnlocked } from './claim-lock.ts'
 import type { Engine, Launch, Observation, Signal } from './engine.ts'
@@ -64,6 +65,7 @@ export class LocalEngine implements Engine {
     const directory = this.directory(attempt)
     if (await readClaim(directory)) return
     await writeJob(directory, launch)
+    faultPoint('job-file-written')
     const { exited } =
       (await this.#spawner.start(directory, launch.env)) ?? (await startLauncher(this.#python, directory, launch.env))
     // Another launcher may have been first: then this one is gone at once, and the lock is asked, as for any other.

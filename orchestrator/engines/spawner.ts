@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { faultPoint } from '../fault-point.ts'
 import { launchFailed, minimalEnvironment } from './start-launcher.ts'
 
 const program = fileURLToPath(new URL('../../worker-images/launcher/spawner.py', import.meta.url))
@@ -63,6 +64,7 @@ export class Spawner {
     this.#asked.set(number, { answered: answered.resolve, ended: exited.resolve })
     const request = { number, directory, env: { ...minimalEnvironment(), ...env } }
     this.#child?.stdin?.write(`${JSON.stringify(request)}\n`)
+    faultPoint('launcher-asked')
     this.#unanswered += 1
     this.#holdOn()
     const answer = await answered.promise

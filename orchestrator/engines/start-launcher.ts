@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OrchestrateError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
 
 const launcher = fileURLToPath(new URL('../../worker-images/launcher/__main__.py', import.meta.url))
 
@@ -24,6 +25,7 @@ export async function startLauncher(
     detached: true, // a session of its own: a terminal's Ctrl-C is not for it
     stdio: ['ignore', 'pipe', log.fd],
   })
+  faultPoint('launcher-asked')
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const answered = new Promise<'claimed or taken' | number | string>((resolve, reject) => {
     child.stdout?.once('data', () => resolve('claimed or taken'))

@@ -2,6 +2,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { faultPoint } from '../fault-point.ts'
 import type { Health } from './api.ts'
 import { buildId, version } from './build-id.ts'
 import { report } from './conduct/conduct-run.ts'
@@ -65,6 +66,7 @@ async function conduct(context: Context): Promise<void> {
   for (const known of hosts) if (known.host !== host) await capacity.removeHost('local', known.host)
   await capacity.setHost('local', host, context.hostCapacity)
   const restored = await restoreFromJournal(context)
+  faultPoint('ledger-restored')
   await aggregates.load()
   await abandonForeign(context, restored)
   await reconcile(context)

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { faultPoint } from '../fault-point.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { appendSegment } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
@@ -47,6 +48,8 @@ export class Journal {
         await appendSegment(this.#store, aggregate, from, events.slice(0, count))
       }),
     )
+    if (pending.length > 0) faultPoint('journal-written')
     await this.#ledger.markMirrored(pending)
+    if (pending.length > 0) faultPoint('journal-marked')
   }
 }

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { hostCapacity } from '../engines/host-capacity.ts'
 import { LocalEngine } from '../engines/local.ts'
+import { faultPoint } from '../fault-point.ts'
 import { Capacity } from '../ledger/capacity.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Commands } from '../queue/commands.ts'
@@ -27,6 +28,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
   const owner = { stateDir: settings.stateDir, host, pid: process.pid }
   const control = await takeControl(store, owner, (error) => log.warn({ err: error }, 'heartbeat not written'))
   undo.push(() => control.release())
+  faultPoint('control-taken')
 
   const ledger = new Ledger(redis)
   const commands = new Commands(redis, log)

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { OrchestrateError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
 import { codeClosure } from '../plan/code-closure.ts'
 import { makePlan } from '../plan/make-plan.ts'
 import type { JobCode, Plan, PlannedJob } from '../plan/plan.ts'
@@ -60,6 +61,7 @@ export async function submit(context: Context, submission: Submission): Promise<
     pinRun(context, run, keys),
   ])
   await Promise.all(plan.jobs.map((job) => define(context, job, cached.get(job.key))))
+  faultPoint('jobs-defined')
   await context.aggregates.updateRun(run, (before) =>
     before
       ? []
@@ -85,6 +87,7 @@ export async function submit(context: Context, submission: Submission): Promise<
           },
         ],
   )
+  faultPoint('run-submitted')
   // Acknowledged only once it would survive the loss of Redis.
   await context.journal.flush()
   await context.commands.send(runAggregate(run))

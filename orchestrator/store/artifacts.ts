@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { OrchestrateError } from '../errors.ts'
+import { faultPoint } from '../fault-point.ts'
 import { Artifact } from '../protocol/manifest.ts'
 import { concurrently } from './concurrently.ts'
 import { lastFence } from './fences.ts'
@@ -37,11 +38,14 @@ export async function collectOutputs(store: Store, finished: Finished): Promise<
     return { name, file: { path, ...digest, key } }
   })
 
+  faultPoint('outputs-collected')
   const outputs: Collected['outputs'] = {}
   for (const [name, { format }] of Object.entries(finished.outputs)) outputs[name] = { format, files: [] }
   for (const { name, file } of stored) outputs[name]?.files.push(file)
   const collected: Collected = { protocol: 1, outputs, metrics, summary, device }
-  if ((await store.create(list, toJson(collected))) === 'created') return collected
+  const answer = await store.create(list, toJson(collected))
+  faultPoint('outputs-listed')
+  if (answer === 'created') return collected
   return (await readJson(store, list, Collected)) ?? collected
 }
 
@@ -88,7 +92,9 @@ export async function publishArtifact(store: Store, publication: Publication): P
     createdAt: Date.now(),
     seconds,
   } as const
-  if ((await store.create(layout.artifact(job), toJson(artifact))) === 'created') return artifact
+  const answer = await store.create(layout.artifact(job), toJson(artifact))
+  faultPoint('artifact-published')
+  if (answer === 'created') return artifact
   return (await readArtifact(store, job)) ?? artifact
 }
 

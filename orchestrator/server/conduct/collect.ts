@@ -1,4 +1,5 @@
 import { OrchestrateError } from '../../errors.ts'
+import { faultPoint } from '../../fault-point.ts'
 import type { Artifact } from '../../protocol/manifest.ts'
 import type { MetricValue } from '../../protocol/worker-event.ts'
 import { attemptOf, type Job } from '../../run/job.ts'
@@ -34,6 +35,7 @@ export async function collect(context: Context, job: Job, shard: number, fence: 
     const state = now?.shards[shard]
     return state?.state === 'exited' && state.fence === fence ? [{ type: 'shard.committed', shard, fence }] : []
   })
+  faultPoint('shard-committed')
 }
 
 /** What another look won't mend. */
@@ -63,4 +65,5 @@ export async function publish(context: Context, job: Job): Promise<void> {
       ? [{ type: 'job.succeeded', found: false, metrics, summary: artifact.summary, seconds: artifact.seconds }]
       : []
   })
+  faultPoint('success-recorded')
 }

@@ -1,3 +1,4 @@
+import { faultPoint } from '../../fault-point.ts'
 import { decideRun, isSaving, type Run, type RunCommand } from '../../run/run.ts'
 import { pin, unpin } from '../../store/pins.ts'
 import { jobsOf } from '../find.ts'
@@ -21,6 +22,7 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
         const want = job?.wants.get(id)
         return job && (!want || want.epoch < epoch) ? [{ type: 'job.wanted', run: id, epoch, cells, priority }] : []
       })
+      faultPoint('want-recorded')
       return
     }
     case 'unwant':
@@ -35,6 +37,7 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
       await aggregates.updateRun(id, (now) =>
         now?.state === 'running' && now.epoch === run.epoch ? [{ type: 'run.finished', state: command.state }] : [],
       )
+      faultPoint('run-finished')
       context.secrets.forget(id)
       // A run that is over pins nothing: its artifacts stay as a cache, until they are collected.
       await unpin(context.store, id)

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
+import { faultPoint } from '../../fault-point.ts'
 import type { JobFile, StagedInput } from '../../protocol/job-file.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError } from '../../run/job-events.ts'
@@ -31,10 +32,12 @@ export async function launch(context: Context, job: Job, shard: number, fence: n
       return refuse(context, job, attempt, error)
     }
   }
+  faultPoint('claim-seen')
   await context.aggregates.updateJob(job.key, (now) => {
     const state = now?.shards[shard]
     return state?.state === 'placed' && state.fence === fence ? [{ type: 'attempt.started', shard, fence }] : []
   })
+  faultPoint('started-recorded')
 }
 
 /** It could not be started: its claim is taken, so that it never will be, and the reason recorded. */
@@ -72,6 +75,7 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     materialiseCode(store, planned.code, join(settings.stateDir, 'code')),
     stageInputs(context, job),
   ])
+  faultPoint('inputs-staged')
   const [word, ...rest] = planned.command
   return {
     protocol: 1,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { faultPoint } from '../../fault-point.ts'
 import type { Reservation } from '../../ledger/capacity.ts'
 import { isWanted, type Job, priorityOf } from '../../run/job.ts'
 import { resumeOrder } from '../../store/checkpoints.ts'
@@ -73,6 +74,7 @@ async function place(context: Context, candidate: Candidate): Promise<string | n
     const attempt = attemptId(key, planned.shards, shard, fence)
     const reserved = await capacity.reserve(planned.pool, attempt, { cores, gpus })
     if (!reserved.ok) return reserved.why
+    faultPoint('capacity-reserved')
     const placed = await claimAndRecord(context, candidate, fence, attempt, reserved)
     if (placed !== 'lost') return null
   }
@@ -100,6 +102,7 @@ async function claimAndRecord(
       at: Date.now(),
     }
     if (!(await claimFence(store, key, shard, fence, body))) return 'lost'
+    faultPoint('fence-claimed')
     const { cores } = planned.resources
     const after = await aggregates.updateJob(key, (now) => {
       const state = now?.shards[shard]
@@ -110,6 +113,7 @@ async function claimAndRecord(
     })
     placed = after?.shards[shard]?.fence === fence
     if (!placed) return 'not wanted'
+    faultPoint('placed-recorded')
     const { host } = reserved
     context.log.info({ job: key, stage: planned.stage, attempt, host, resume: resume[0] ?? null }, 'placed')
     return 'placed'

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Signal } from '../../engines/engine.ts'
+import { faultPoint } from '../../fault-point.ts'
 import { classifyExit } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { StopReason } from '../../run/job-events.ts'
@@ -55,6 +56,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
   const seen = (await engine.observe([attempt.attempt])).get(attempt.attempt)
   if (seen?.state !== 'exited')
     throw new Error(`${attempt.attempt} is said to have ended, but is ${seen?.state ?? 'unknown'}`)
+  faultPoint('exit-seen')
   const log = await context.logs.finish(attempt.attempt)
   const directory = engine.directory(attempt.attempt)
   const bad = log.failed?.rank ?? seen.exit?.firstBad ?? 0
@@ -80,6 +82,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
     },
     { pool: job.planned.pool, attempt: attempt.attempt },
   )
+  faultPoint('exit-recorded')
   context.archive.add(directory, `jobs/${key}/s${shard}/${fence}/logs`)
 }
 
@@ -99,6 +102,7 @@ export async function terminate(
       ? [{ type: 'attempt.stopping', shard, fence, reason }]
       : []
   })
+  faultPoint('stop-recorded')
   await stopIt(context, job, { ...attempt, stopping: reason })
 }
 
@@ -115,6 +119,7 @@ export async function revoke(context: Context, job: Job, shard: number, fence: n
   const attempt = attemptOf(job, shard, fence)
   if (!attempt) return
   const state = await context.engine(job.planned.pool).revoke(attempt.attempt)
+  faultPoint('claim-revoked')
   const release = { pool: job.planned.pool, attempt: attempt.attempt }
   const inPlace = (now: Job | null): boolean =>
     now?.shards[shard]?.state === 'placed' && now.shards[shard].fence === fence

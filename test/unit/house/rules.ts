@@ -2,22 +2,36 @@ import { posix } from 'node:path'
 import { findImports } from './find-imports.ts'
 
 /**
- * The rooms of `orchestrator/`, and into which others each may look. A file that lies in no room, errors.ts, is the floor
- * that all stand on.
+ * The rooms of `orchestrator/`, and into which others each may look. A file that lies in no room is a floor to stand on:
+ * errors.ts for all, fault-point.ts for those that do things.
  */
 const MAY_USE: Record<string, readonly string[]> = {
   errors: [],
+  'fault-point': [],
   protocol: ['errors'],
   spec: ['errors', 'protocol'],
   plan: ['errors', 'protocol', 'spec'],
   run: ['errors', 'protocol', 'spec', 'plan'],
   report: ['errors', 'protocol', 'spec', 'plan', 'run'],
-  store: ['errors', 'protocol'],
-  ledger: ['errors', 'protocol'],
-  queue: ['errors', 'protocol', 'ledger'],
-  engines: ['errors', 'protocol', 'store', 'ledger', 'queue'],
-  server: ['errors', 'protocol', 'spec', 'plan', 'run', 'report', 'store', 'ledger', 'queue', 'engines'],
-  cli: ['errors', 'protocol', 'spec', 'plan', 'run', 'report', 'store', 'ledger', 'queue', 'engines', 'server'],
+  store: ['errors', 'fault-point', 'protocol'],
+  ledger: ['errors', 'fault-point', 'protocol'],
+  queue: ['errors', 'fault-point', 'protocol', 'ledger'],
+  engines: ['errors', 'fault-point', 'protocol', 'store', 'ledger', 'queue'],
+  server: ['errors', 'fault-point', 'protocol', 'spec', 'plan', 'run', 'report', 'store', 'ledger', 'queue', 'engines'],
+  cli: [
+    'errors',
+    'fault-point',
+    'protocol',
+    'spec',
+    'plan',
+    'run',
+    'report',
+    'store',
+    'ledger',
+    'queue',
+    'engines',
+    'server',
+  ],
 }
 
 /** Rooms that take values and return values. */
