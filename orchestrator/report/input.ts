@@ -80,7 +80,8 @@ export type ReportJob = {
   error: { code: string; message: string; hint: string | null } | null
 }
 
-export const phases = ['queued', 'starting', 'training', 'saving', 'lost'] as const
+/** `restarting`: from an attempt's end to the first step of the one after it; `lost`: computed, and not committed. */
+export const phases = ['queueing', 'starting', 'training', 'saving', 'restarting', 'lost'] as const
 export type Phase = (typeof phases)[number]
 export type PhaseSeconds = Record<Phase, number>
 
@@ -116,14 +117,10 @@ export type Sample = {
   data: string
 }
 
-/** Seconds over all attempts, as RunView has it. */
-export type Goodput = {
+/** Seconds over all attempts, as RunView has it; `share` is useful step time in wall time. */
+export type Goodput = PhaseSeconds & {
   share: number | null
-  training: number
-  saving: number
-  starting: number
-  waiting: number
-  lost: number
   stepsComputed: number
+  /** Of these, how many had to be computed again: their attempt ended before it committed them. */
   stepsLost: number
 }

@@ -1,6 +1,7 @@
 import { comparisonSentence, comparisons } from './compare.ts'
 import {
   clock,
+  count,
   duration,
   hundredths,
   interval,
@@ -8,6 +9,7 @@ import {
   moment,
   NONE,
   NONE_YET,
+  percent,
   plural,
   ratio,
   short,
@@ -16,6 +18,7 @@ import { findings } from './findings.ts'
 import type { ReportInput, RunFacts } from './input.ts'
 import { jobName } from './job-name.ts'
 import { buildTable, type Row, type Table } from './table.ts'
+import { spent } from './terminal.ts'
 import type { Value } from './values.ts'
 
 /** The report as Markdown, for a pull request or a notebook. Whatever users named is escaped. */
@@ -33,6 +36,7 @@ export function reportMarkdown(input: ReportInput): string {
     ...(caveats.length > 0 ? ['What it doesn’t say:', bullets(caveats)] : []),
     failures(input),
     jobsBlock(input),
+    account(input),
     made(input),
   ]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
@@ -98,7 +102,7 @@ const failures = (input: ReportInput) =>
 function jobsBlock(input: ReportInput): string {
   if (input.jobs.length === 0) return ''
   const rows = input.jobs.map((job) => {
-    const { queued, ...held } = job.seconds
+    const { queueing, ...held } = job.seconds
     const spent = Object.values(held).reduce((a, b) => a + b, 0)
     const state = job.cached ? 'cached' : job.state
     return [
@@ -107,13 +111,22 @@ function jobsBlock(input: ReportInput): string {
       state,
       String(job.attempts),
       job.cached ? NONE : clock(spent),
-      job.cached ? NONE : clock(queued),
+      job.cached ? NONE : clock(queueing),
     ]
   })
   const head = ['job', 'key', 'state', 'attempts', 'held', 'queued']
   return [head, [':--', ':--', ':--', '--:', '--:', '--:'], ...rows]
     .map((words) => `| ${words.join(' | ')} |`)
     .join('\n')
+}
+
+/** What the wall time of the jobs went to, and what failures cost. */
+function account({ goodput }: ReportInput): string {
+  if (!goodput || goodput.share === null) return ''
+  const { share, stepsComputed, stepsLost } = goodput
+  const steps =
+    stepsComputed > 0 ? `; ${plural(stepsComputed, 'step')} computed, ${count(stepsLost)} lost to failures` : ''
+  return `Goodput ${percent(share)} of wall time (${spent(goodput).join(', ')})${steps}.`
 }
 
 function made({ run, madeAt }: ReportInput): string {

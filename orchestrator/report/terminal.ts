@@ -8,11 +8,12 @@ import {
   measured,
   NONE,
   NONE_YET,
+  plural,
   ratio,
   roughInterval,
   shortDuration,
 } from './figures.ts'
-import type { Goodput, ReportInput, RunState } from './input.ts'
+import type { Goodput, PhaseSeconds, ReportInput, RunState } from './input.ts'
 import { buildTable, type Row, type Table } from './table.ts'
 import type { Value } from './values.ts'
 
@@ -48,13 +49,20 @@ export function headLines({ run, goodput, madeAt }: ReportInput, colour: boolean
     : [head([]), ...last.flatMap((line) => wrap(line, width - 2, '  ')).map((line) => `  ${line}`)]
 }
 
+/** What the wall time of a run's jobs went to, `training 7:12`; what failures cost is left out where there were none. */
+export function spent(goodput: PhaseSeconds & { stepsLost: number }): string[] {
+  const { training, saving, starting, queueing, restarting, lost, stepsLost } = goodput
+  const steps = stepsLost > 0 ? ` (${plural(stepsLost, 'step')})` : ''
+  return [
+    ...Object.entries({ training, saving, starting, queueing }).map(([name, seconds]) => `${name} ${clock(seconds)}`),
+    ...(restarting > 0 ? [`restarting ${clock(restarting)}`] : []),
+    ...(lost > 0 ? [`lost ${clock(lost)}${steps}`] : []),
+  ]
+}
+
 function goodputWords(goodput: Goodput | null): string[] {
   if (!goodput || goodput.share === null) return []
-  const { training, saving, starting, waiting, lost } = goodput
-  const parts = Object.entries({ training, saving, starting, waiting, lost }).map(
-    ([name, seconds]) => `${name} ${clock(seconds)}`,
-  )
-  return [`goodput ${Math.round(goodput.share * 100)}% (${parts.join(', ')})`]
+  return [`goodput ${Math.round(goodput.share * 100)}% (${spent(goodput).join(', ')})`]
 }
 
 /** The widest form that fits: all intervals, then only those of the means, then counts alone. */

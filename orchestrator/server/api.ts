@@ -157,11 +157,13 @@ export const RunView = z.object({
   pool: z.object({ name: z.string(), cores: z.int(), coresFree: z.int(), gpus: z.int(), gpusFree: z.int() }),
   /** Seconds of wall time by what they went to, summed over attempts. */
   goodput: z.object({
+    /** Useful step time in wall time. */
     share: z.number().nullable(),
+    queueing: z.number(),
+    starting: z.number(),
     training: z.number(),
     saving: z.number(),
-    starting: z.number(),
-    waiting: z.number(),
+    restarting: z.number(),
     lost: z.number(),
     stepsComputed: z.number(),
     stepsLost: z.number(),

@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
-import { clock, shortDuration } from '../../report/figures.ts'
+import { shortDuration } from '../../report/figures.ts'
+import { spent } from '../../report/terminal.ts'
 import type { RunView } from '../../server/api.ts'
 import { failures } from './failures.ts'
 import { quotedRef } from './job-name.ts'
@@ -41,10 +42,7 @@ function verdict(view: RunView): Line {
 
 function goodput({ goodput }: RunView): string {
   if (goodput.share === null) return ''
-  const parts = (['training', 'saving', 'starting', 'waiting', 'lost'] as const).map(
-    (name) => `${name} ${clock(goodput[name])}`,
-  )
-  return ` · goodput ${Math.round(goodput.share * 100)}% (${parts.join(', ')})`
+  return ` · goodput ${Math.round(goodput.share * 100)}% (${spent(goodput).join(', ')})`
 }
 
 function next(view: RunView, file: string | undefined): Line[] {

@@ -1,4 +1,5 @@
 import { plural } from '../../report/figures.ts'
+import { spent } from '../../report/terminal.ts'
 import type { JobView, RunView } from '../../server/api.ts'
 import { jobLine, timeOf } from './job-line.ts'
 import { isOver, jobName } from './job-name.ts'
@@ -21,10 +22,13 @@ export function runScreen(view: RunView, screen: Screen): string[] {
     ),
     time: Math.max(...view.jobs.map((job) => width(timeOf(job, screen.now))), 4),
   }
-  const lines = fold(view.jobs, screen.rows - 2).map((row) =>
+  const account = accountLine(view)
+  const lines = fold(view.jobs, screen.rows - 2 - account.length).map((row) =>
     Array.isArray(row) ? folded(row) : jobLine(row, view, columns, screen.now),
   )
-  return [header(view, screen.columns), [], ...lines].map((line) => paint(line, screen.columns, screen.colours))
+  return [header(view, screen.columns), [], ...lines, ...account].map((line) =>
+    paint(line, screen.columns, screen.colours),
+  )
 }
 
 /** `quickstart · run r-7k2pq · 2 cells · 8 jobs (1 shared, 3 cached) · pool local: 2 cores`; what doesn't fit is left out whole. */
@@ -39,6 +43,20 @@ export function header(view: RunView, columns: number): Line {
     line.push(span(` · ${part}`))
   }
   return line
+}
+
+/** What failures have cost so far, once there is something to tell of a run that still goes on. */
+function accountLine({ goodput, state }: RunView): Line[] {
+  const { share, restarting, lost, stepsComputed } = goodput
+  if (state !== 'running' || share === null || restarting + lost === 0) return []
+  return [
+    [
+      span(
+        `goodput ${Math.round(share * 100)}% (${spent(goodput).join(', ')}) of ${plural(stepsComputed, 'step')} computed`,
+        'dim',
+      ),
+    ],
+  ]
 }
 
 function jobsOf(view: RunView): string {

@@ -1,19 +1,20 @@
-import { duration, NONE, percent, plural, short } from '../figures.ts'
-import { type Phase, type PhaseSeconds, phases, type ReportInput, type ReportJob } from '../input.ts'
+import { count, duration, NONE, percent, plural, short } from '../figures.ts'
+import { type Goodput, type Phase, type PhaseSeconds, phases, type ReportInput, type ReportJob } from '../input.ts'
 import { jobName } from '../job-name.ts'
 import { place } from '../placement.ts'
 import { html, type Safe } from './escape.ts'
 import { jobState } from './marks.ts'
 
 const words: Record<Phase, string> = {
-  queued: 'queueing',
+  queueing: 'queueing',
   starting: 'starting',
   training: 'training',
   saving: 'saving',
+  restarting: 'restarting',
   lost: 'lost',
 }
 /** As a reader counts it: what helped first, what held nothing last. */
-const order: Phase[] = ['training', 'saving', 'starting', 'lost', 'queued']
+const order: Phase[] = ['training', 'saving', 'starting', 'restarting', 'lost', 'queueing']
 
 /** Where the time went, as a whole and job by job on one scale. */
 export function timeSpent(input: ReportInput): Safe | null {
@@ -34,11 +35,16 @@ ${input.jobs.map((job) => line(job, input, longest))}</tbody></table></div></sec
 
 const goodput = ({ goodput: whole }: ReportInput) =>
   whole && whole.share !== null
-    ? `Goodput ${percent(whole.share)}: of the time that attempts held their place, what is in the result. `
+    ? `Goodput ${percent(whole.share)}: of the wall time of all jobs, each from when it could start to its end, what went into steps that count. ${steps(whole)}`
     : ''
 
+const steps = ({ stepsComputed, stepsLost }: Goodput) =>
+  stepsComputed === 0
+    ? ''
+    : `${plural(stepsComputed, 'step')} computed, ${stepsLost === 0 ? 'none' : count(stepsLost)} of them lost to failures. `
+
 const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0)
-const held = ({ queued, ...rest }: PhaseSeconds) => sum(Object.values(rest)) + 0 * queued
+const held = (seconds: PhaseSeconds) => sum(Object.values(seconds)) - seconds.queueing
 
 /** Widths are SVG attributes; the figures stand in the table beside. */
 function bar(seconds: PhaseSeconds, whole: number): Safe {
@@ -54,22 +60,26 @@ function bar(seconds: PhaseSeconds, whole: number): Safe {
 
 const at = (share: number) => `${(share * 100).toFixed(3)}%`
 
-/** Queueing holds nothing, so it is an outline; what is lost is hatched. */
+/** Queueing holds nothing, so it is an outline; what is lost to failures is hatched. */
 const shape = (phase: Phase): Safe => html`<rect class="ph ${phase}" width="100%" height="100%"/>`
 
-export const patterns: Safe = html`<svg width="0" height="0" class="defs" aria-hidden="true"><pattern id="lost-hatch" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch" d="M0 0v4"/></pattern></svg>`
+export const patterns: Safe = html`<svg width="0" height="0" class="defs" aria-hidden="true">${hatch('lost-hatch', 'hatch')}${hatch('restart-hatch', 'hatch restart')}</svg>`
+
+function hatch(id: string, style: string): Safe {
+  return html`<pattern id="${id}" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="${style}" d="M0 0v4"/></pattern>`
+}
 
 function account(total: PhaseSeconds): Safe {
-  const whole = held(total)
+  const whole = sum(Object.values(total))
   const row = (phase: Phase) =>
-    html`<tr><th scope="row"><svg class="swatch" aria-hidden="true">${shape(phase)}</svg>${words[phase]}</th><td class="num">${duration(total[phase])}</td><td class="num">${phase === 'queued' || whole === 0 ? NONE : percent(total[phase] / whole)}</td></tr>`
-  return html`<table class="acc"><thead><tr><th scope="col">phase</th><th scope="col" class="num">over all attempts</th><th scope="col" class="num">of the time held</th></tr></thead><tbody>
+    html`<tr><th scope="row"><svg class="swatch" aria-hidden="true">${shape(phase)}</svg>${words[phase]}</th><td class="num">${duration(total[phase])}</td><td class="num">${whole === 0 ? NONE : percent(total[phase] / whole)}</td></tr>`
+  return html`<table class="acc"><thead><tr><th scope="col">phase</th><th scope="col" class="num">over all attempts</th><th scope="col" class="num">of wall time</th></tr></thead><tbody>
 ${order.map(row)}
-</tbody><tfoot><tr><th scope="row">held</th><td class="num">${duration(whole)}</td><td class="num">${whole > 0 ? percent(1) : NONE}</td></tr></tfoot></table>`
+</tbody><tfoot><tr><th scope="row">wall time</th><td class="num">${duration(whole)}</td><td class="num">${whole > 0 ? percent(1) : NONE}</td></tr></tfoot></table>`
 }
 
 function line(job: ReportJob, input: ReportInput, longest: number): Safe {
   const { summary, cached, seconds } = job
-  return html`<tr><th scope="row">${jobName(job, input)}${summary === null ? null : html`<small>${summary}</small>`}</th><td>${jobState(job)}</td><td><span class="id" title="${job.key}">${short(job.key)}</span></td><td class="num">${job.attempts}</td><td>${place(job) ?? NONE}</td><td class="bar">${cached ? null : bar(seconds, longest)}</td><td class="num">${cached ? NONE : duration(held(seconds))}</td><td class="num">${cached ? NONE : duration(seconds.queued)}</td></tr>
+  return html`<tr><th scope="row">${jobName(job, input)}${summary === null ? null : html`<small>${summary}</small>`}</th><td>${jobState(job)}</td><td><span class="id" title="${job.key}">${short(job.key)}</span></td><td class="num">${job.attempts}</td><td>${place(job) ?? NONE}</td><td class="bar">${cached ? null : bar(seconds, longest)}</td><td class="num">${cached ? NONE : duration(held(seconds))}</td><td class="num">${cached ? NONE : duration(seconds.queueing)}</td></tr>
 `
 }

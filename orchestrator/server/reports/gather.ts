@@ -59,10 +59,11 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
       shards: job.shards.length,
       config: job.planned.config,
       seconds: {
-        queued: spent.waiting,
+        queueing: spent.queueing,
         starting: spent.starting,
         training: spent.training,
         saving: spent.saving,
+        restarting: spent.restarting,
         lost: spent.lost,
       },
       world: last(job)?.hello?.world ?? null,

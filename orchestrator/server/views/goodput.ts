@@ -6,20 +6,22 @@ import type { AttemptLog } from '../attempt-log.ts'
 export type Phases = Omit<Goodput, 'share'>
 
 export const noPhases: Phases = {
+  queueing: 0,
+  starting: 0,
   training: 0,
   saving: 0,
-  starting: 0,
-  waiting: 0,
+  restarting: 0,
   lost: 0,
   stepsComputed: 0,
   stepsLost: 0,
 }
 
 /**
- * Where the time of one attempt went, in seconds: waiting for a place, starting (until the first step), training,
- * saving (what training waited for), and lost: what was computed after the last thing it committed, if it failed.
+ * Where the time of a shard's first attempt went: queueing from `freeAt` until it had a place, starting until its first
+ * report of progress, training, saving (what training waited for), and lost: what it computed after the last thing it
+ * committed, if it did not come to its end.
  */
-export function attemptPhases(attempt: Attempt, log: AttemptLog, readyAt: number, now: number): Phases {
+export function attemptPhases(attempt: Attempt, log: AttemptLog, freeAt: number, now: number): Phases {
   const ended = attempt.endedAt ?? now
   const first = Math.min(log.firstProgressAt ?? ended, ended)
   const saving = log.saved.reduce((sum, saved) => sum + saved.stallMs, 0)
@@ -29,9 +31,10 @@ export function attemptPhases(attempt: Attempt, log: AttemptLog, readyAt: number
   const step = log.progress?.step ?? 0
   const stepsComputed = Math.max(0, step - log.firstStep)
   return {
-    waiting: Math.max(0, attempt.placedAt - readyAt) / 1000,
+    queueing: Math.max(0, attempt.placedAt - freeAt) / 1000,
     starting: (first - attempt.placedAt) / 1000,
     saving: saving / 1000,
+    restarting: 0,
     lost: lost / 1000,
     training: Math.max(0, ended - first - saving - lost) / 1000,
     stepsComputed,
@@ -39,31 +42,45 @@ export function attemptPhases(attempt: Attempt, log: AttemptLog, readyAt: number
   }
 }
 
-/** Phases of a job's attempts that fall into a run's time. */
+/** Of an attempt that had one before it, the way back to its first step is lost to whatever ended the other. */
+function again(phases: Phases): Phases {
+  return { ...phases, restarting: phases.queueing + phases.starting, queueing: 0, starting: 0 }
+}
+
+/** Phases of a job's attempts that fall into a run's time. The time in which nobody wanted the job counts for nothing. */
 export function jobPhases(job: Job, logs: Map<string, AttemptLog>, since: number, now: number): Phases {
-  let free = Math.max(job.readyAt ?? now, since)
+  const ready = Math.max(job.readyAt ?? now, since)
+  const ends = new Map<number, number>()
   let sum = noPhases
   for (const attempt of job.attempts) {
     const log = logs.get(attempt.attempt)
     if (!log || attempt.revoked || (attempt.endedAt ?? now) < since) continue
-    sum = addPhases(sum, attemptPhases(attempt, log, Math.min(free, attempt.placedAt), now))
-    if (job.shards.length === 1) free = attempt.endedAt ?? now
+    const before = ends.get(attempt.shard)
+    const wantedAgain = ready <= attempt.placedAt ? ready : 0
+    const phases = attemptPhases(attempt, log, Math.max(before ?? ready, wantedAgain), now)
+    sum = addPhases(sum, before === undefined ? phases : again(phases))
+    ends.set(attempt.shard, attempt.endedAt ?? now)
   }
   return sum
 }
 
 export const addPhases = (a: Phases, b: Phases): Phases => ({
+  queueing: a.queueing + b.queueing,
+  starting: a.starting + b.starting,
   training: a.training + b.training,
   saving: a.saving + b.saving,
-  starting: a.starting + b.starting,
-  waiting: a.waiting + b.waiting,
+  restarting: a.restarting + b.restarting,
   lost: a.lost + b.lost,
   stepsComputed: a.stepsComputed + b.stepsComputed,
   stepsLost: a.stepsLost + b.stepsLost,
 })
 
-/** Share of the time that attempts held a place in which they did useful work; null before any of it. */
+/**
+ * Useful step time as a share of wall time, where the wall time of a job runs from when it could have started to its
+ * end; summed over jobs. Null before any of it.
+ */
 export function goodput(phases: Phases): number | null {
-  const held = phases.training + phases.saving + phases.starting + phases.lost
-  return held > 0 ? phases.training / held : null
+  const { queueing, starting, training, saving, restarting, lost } = phases
+  const wall = queueing + starting + training + saving + restarting + lost
+  return wall > 0 ? training / wall : null
 }

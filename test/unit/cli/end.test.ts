@@ -20,7 +20,7 @@ test('a run that succeeded ends with its report and what to try next', () => {
 
 test('without a report the run itself tells how it went', () => {
   expect(shown(ended())[0]).toBe(
-    '✔ quickstart · r-7k2pq · 9m 41s · goodput 93% (training 7:12, saving 0:04, starting 0:27, waiting 1:58, lost 0:00)',
+    '✔ quickstart · r-7k2pq · 9m 41s · goodput 74% (training 7:12, saving 0:04, starting 0:27, queueing 1:58)',
   )
 })
 

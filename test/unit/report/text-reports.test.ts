@@ -16,7 +16,8 @@ const named = (name: string): ReportInput => {
 describe('on a terminal', () => {
   test('a run ends with its head, its table and what it shows', () => {
     expect(reportLines(reportInput(), { colour: false, width: 130 })).toEqual([
-      '✔ quickstart · r-7k2p4 · 9m 41s · goodput 88% (training 9:57, saving 0:05, starting 0:57, waiting 1:58, lost 0:21)',
+      '✔ quickstart · r-7k2p4 · 9m 41s',
+      '  goodput 74% (training 9:57, saving 0:05, starting 0:57, queueing 1:58, restarting 0:08, lost 0:21 (63 steps))',
       '',
       '  variant          button-press-topdown  drawer-open      mean                      absrel (best constant 0.41)',
       '  full             20/20 [84, 100]       19/20 [76, 99]   39/40 97.5% [87.1, 99.6]  0.26',
@@ -52,7 +53,7 @@ describe('on a terminal', () => {
       { colour: false, width: 130 },
     )
     expect(lines[0]).toContain('✘ quickstart · r-7k2p4 · failed')
-    expect(lines[3]?.trim().split(/ {2,}/)).toEqual(['full (failed)', '–', '–', '–'])
+    expect(lines[4]?.trim().split(/ {2,}/)).toEqual(['full (failed)', '–', '–', '–'])
     expect(lines.at(-1)).toBe('  full against no-depth-expert: not compared, full failed before its trials')
   })
 
@@ -84,7 +85,7 @@ describe('as Markdown', () => {
     expect(text).toContain(
       '- full against no-depth-expert: no difference shown (exact McNemar p = 1.00, 40 paired trials, one seed: policies, not recipes)',
     )
-    expect(text).toContain('| train\\[full\\] | `1114be1` | succeeded | 2 | 3:43 | 0:12 |')
+    expect(text).toContain('| train\\[full\\] | `1114be1` | succeeded | 2 | 3:51 | 0:12 |')
   })
 
   test('no per cent stands without its n', () => {
