@@ -47,7 +47,8 @@ export const JobFile = z.strictObject({
   prefix: z.string(),
   /** Store keys of checkpoint manifests that may be resumed from, best first; a broken one falls to the next. */
   resume: z.array(z.string()),
-  checkpoint: z.strictObject({ every: z.int().min(1).nullable(), keep: z.int().min(1) }),
+  /** How often to save. What is kept isn't the worker's to say: a replaced one that wakes up must not be able to delete. */
+  checkpoint: z.strictObject({ every: z.int().min(1).nullable() }),
   /** Seconds between SIGTERM and SIGKILL. */
   grace: z.number().positive(),
   /** Seconds that the attempt may run, or null. */

@@ -16,6 +16,8 @@ export const CheckpointManifest = z.strictObject({
   files: z.array(FileEntry),
   /** Place in the data, as the worker understands it. */
   cursor: z.json(),
+  /** The last means that were reported at that step, by the names of their metrics; empty where unknown. */
+  metrics: z.record(z.string(), z.number()).default({}),
   versions: z.record(z.string(), z.string()),
   /** Unix milliseconds. */
   createdAt: z.number(),

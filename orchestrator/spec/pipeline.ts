@@ -28,7 +28,17 @@ export type Resources = {
   time: number | null
 }
 
-export type CheckpointPolicy = { every: number | null; keep: number }
+/** Which checkpoints stay: any of these is reason enough. The newest good one always does. */
+export type Keep = {
+  /** That many of the newest. */
+  last: number
+  /** Those at steps that are multiples of it, or null. */
+  every: number | null
+  /** The one whose manifest says the least or the most of a metric, or null. */
+  best: { metric: string; mode: 'min' | 'max' } | null
+}
+
+export type CheckpointPolicy = { /** Steps between two saves, or null. */ every: number | null; keep: Keep }
 
 export type Retry = { /** Crashes and hangs before the job fails. */ crashes: number; backoffMs: number }
 

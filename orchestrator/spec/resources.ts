@@ -1,5 +1,5 @@
 import type { EntryDescription } from '../protocol/worker-description.ts'
-import type { CheckpointPolicy, Json, Resources, Retry } from './pipeline.ts'
+import type { CheckpointPolicy, Json, Keep, Resources, Retry } from './pipeline.ts'
 import { isMap, type Path } from './show.ts'
 import { parseDuration, parseSize, parseSteps } from './units.ts'
 
@@ -41,7 +41,18 @@ export function readResources(value: Json | undefined, entry: EntryDescription |
 export function readCheckpoint(value: Json | undefined): CheckpointPolicy {
   const given = isMap(value) ? value : {}
   const every = typeof given.every === 'string' ? parseSteps(given.every) : null
-  return { every, keep: count(given.keep) ?? defaults.checkpointsKept }
+  return { every, keep: readKeep(given.keep) }
+}
+
+/** `keep: 2` says the same as `keep: { last: 2 }`. */
+function readKeep(value: Json | undefined): Keep {
+  const given = isMap(value) ? value : { last: value ?? null }
+  const best = isMap(given.best) ? given.best : null
+  return {
+    last: count(given.last) ?? defaults.checkpointsKept,
+    every: typeof given.every === 'string' ? parseSteps(given.every) : null,
+    best: typeof best?.metric === 'string' ? { metric: best.metric, mode: best.mode === 'max' ? 'max' : 'min' } : null,
+  }
 }
 
 export function readRetry(value: Json | undefined): Retry {

@@ -17,10 +17,8 @@ const named = <S extends z.ZodType>(values: S, error: string) => z.record(Name, 
 
 const orVariable = <S extends z.ZodType>(schema: S, error: string) =>
   z.union([schema, z.string({ error }).regex(/\$\{/, { error })], { error })
-const count = (least: number) => {
-  const error = `a whole number ≥ ${least}`
-  return orVariable(z.int({ error }).min(least, { error }), error)
-}
+const count = (least: number, error = `a whole number ≥ ${least}`) =>
+  orVariable(z.int({ error }).min(least, { error }), error)
 const unit = (pattern: RegExp, error: string) => orVariable(z.string({ error }).regex(pattern, { error }), error)
 
 export const durationText = 'a duration such as 24h, 30m or 90s'
@@ -45,10 +43,41 @@ const Resources = z.strictObject(
   { error: 'a map of resources' },
 )
 
+const modeText = "'min' or 'max'"
+const Best = z.strictObject(
+  {
+    metric: text('the name of a metric').describe('A metric that the stage reports while it trains, such as loss'),
+    mode: orVariable(z.enum(['min', 'max'], { error: modeText }), modeText)
+      .optional()
+      .describe('Whether less is better (min) or more (max). Default: min'),
+  },
+  { error: 'a map with metric and mode' },
+)
+
+const keepText = 'a whole number ≥ 1, or a map with last, every and best'
+const Keep = z.union(
+  [
+    count(1, keepText),
+    z.strictObject(
+      {
+        last: count(1).optional().describe('How many of the newest to keep. Default: 2'),
+        every: unit(stepsPattern, stepsText)
+          .nullish()
+          .describe('Also keep those at multiples of so many steps, such as `10000 steps`'),
+        best: Best.nullish().describe('Also keep the one that is best by a metric'),
+      },
+      { error: keepText },
+    ),
+  ],
+  { error: keepText },
+)
+
 const Checkpoint = z.strictObject(
   {
     every: unit(stepsPattern, stepsText).nullish().describe('How often to save, such as `500 steps`'),
-    keep: count(1).optional().describe('How many of the newest checkpoints to keep. Default: 2'),
+    keep: Keep.optional().describe(
+      'Which checkpoints to keep: how many of the newest, or a map with last, every and best. Default: 2',
+    ),
   },
   { error: 'a map with every and keep' },
 )

@@ -97,7 +97,7 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     store: settings.store,
     prefix: `jobs/${key}/s${shard}/${fence}`,
     resume: attempt.resume,
-    checkpoint: planned.checkpoint,
+    checkpoint: { every: planned.checkpoint.every },
     grace: GRACE_S,
     time: planned.resources.time,
     logBytes: LOG_BYTES,

@@ -33,7 +33,8 @@ def test_a_killed_and_resumed_run_ends_with_the_bits_of_one_that_was_not(
     kept = first.manifests()
     manifest = json.loads((first.store / kept[0]).read_text())
     jsonschema.validate(manifest, json.loads((SCHEMAS / "checkpoint-manifest.json").read_text()))
-    assert len(kept) in (2, 3)  # one more than is kept, when the kill came before the oldest was let go
+    assert len(kept) >= 2
+    assert manifest["metrics"]["loss"] in [e["value"] for e in first.events("metric") if e["name"] == "loss"]
     assert manifest["step"] < STEPS
     assert len([f for f in manifest["files"] if f["path"].endswith(".distcp")]) == ranks
     second = first.next(kept).begin()

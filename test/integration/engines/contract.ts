@@ -45,7 +45,7 @@ export function rankJob(python: string, what: string[], patch: Partial<JobFile> 
     store: { url: 'file:///nowhere' },
     prefix: 'jobs/k/s0/1',
     resume: [],
-    checkpoint: { every: null, keep: 1 },
+    checkpoint: { every: null },
     grace: 60,
     time: null,
     logBytes: 1 << 16,

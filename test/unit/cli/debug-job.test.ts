@@ -26,7 +26,7 @@ const job: JobFile = {
   store: { url: 'file:///store' },
   prefix: 'jobs/0/s0/2',
   resume: ['jobs/0/s0/1/checkpoints/100/manifest.json'],
-  checkpoint: { every: 100, keep: 2 },
+  checkpoint: { every: 100 },
   grace: 30,
   time: 60,
   logBytes: 4096,

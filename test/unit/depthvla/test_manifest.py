@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ SCHEMAS = Path(__file__).parents[3] / "orchestrator" / "protocol" / "schema"
 Log = Callable[..., CommitLog]
 
 
-def job_of(directory: Path, *, keep: int = 2, fence: int = 1, **changes: object) -> Job:
+def job_of(directory: Path, *, fence: int = 1, **changes: object) -> Job:
     directory.mkdir(parents=True, exist_ok=True)
     body = {
         "protocol": 1, "attempt": "a-1", "job": "k" * 64, "stage": "train", "shard": 0, "shards": 1, "fence": fence,
@@ -21,7 +22,7 @@ def job_of(directory: Path, *, keep: int = 2, fence: int = 1, **changes: object)
         "inputs": {"demos": {"path": str(directory), "format": None, "digest": "d"}, "labels": None},
         "outputs": ["model"],
         "ranks": 2, "cores": 5, "gpus": [], "store": {"url": f"file://{directory.parent}/store"},
-        "prefix": f"jobs/k/s0/{fence}", "resume": [], "checkpoint": {"every": None, "keep": keep}, "grace": 30,
+        "prefix": f"jobs/k/s0/{fence}", "resume": [], "checkpoint": {"every": None}, "grace": 30,
         "time": None, "logBytes": 4096, "secrets": None, **changes,
     }  # fmt: skip
     jsonschema.validate(body, json.loads((SCHEMAS / "job-file.json").read_text()))
@@ -67,13 +68,19 @@ def test_a_commit_is_read_and_fetched_by_the_next_fence(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "part").read_text() == "x" * 7
 
 
-def test_only_the_newest_commits_of_this_attempt_are_kept(tmp_path: Path) -> None:
-    old = commit(CommitLog(job_of(tmp_path / "a")), tmp_path, 1)
-    log = CommitLog(job_of(tmp_path / "b", fence=2, keep=2))
-    made = [commit(log, tmp_path, step) for step in (2, 3, 4)]
+def test_a_worker_deletes_no_commit_however_many_it_makes(tmp_path: Path) -> None:
+    log = CommitLog(job_of(tmp_path / "a"))
+    made = [commit(log, tmp_path, step) for step in range(1, 8)]
     left = {str(p.relative_to(store_of(tmp_path))) for p in store_of(tmp_path).rglob("*") if p.is_file()}
-    kept = (old, *made[1:])
-    assert left == {m.key for m in kept} | {m.key.replace("manifest.json", "part") for m in kept}
+    assert left == {m.key for m in made} | {m.key.replace("manifest.json", "part") for m in made}
+
+
+def test_a_commit_tells_the_metrics_that_a_number_can_be_kept_of(tmp_path: Path) -> None:
+    log = CommitLog(job_of(tmp_path / "a"))
+    made = log.commit(1, [], None, {}, {"loss": 0.25, "loss.depth": float("nan"), "grad": float("inf")})
+    written = json.loads((store_of(tmp_path) / made.key).read_text())
+    jsonschema.validate(written, json.loads((SCHEMAS / "checkpoint-manifest.json").read_text()))
+    assert written["metrics"] == {"loss": 0.25}
 
 
 def test_a_commit_can_not_be_written_twice(tmp_path: Path) -> None:
@@ -83,9 +90,10 @@ def test_a_commit_can_not_be_written_twice(tmp_path: Path) -> None:
 
 
 def test_a_file_is_carried_over_to_the_next_commit_and_outlives_the_first(tmp_path: Path) -> None:
-    log = CommitLog(job_of(tmp_path / "a", keep=1))
+    log = CommitLog(job_of(tmp_path / "a"))
     first = commit(log, tmp_path, 1)
     second = log.commit(2, [log.carry(2, first.files[0], first)], {}, {})
+    shutil.rmtree((store_of(tmp_path) / first.key).parent)
     log.fetch(second, tmp_path / "out")
     assert (tmp_path / "out" / "part").read_text() == "x"
 

@@ -27,7 +27,7 @@ export const planned = (patch: Partial<PlannedJob> = {}): PlannedJob => ({
   needs: [],
   resources: { nodes: 1, ranks: 1, gpus: 0, cores: 1, memory: null, time: null },
   shards: 1,
-  checkpoint: { every: null, keep: 2 },
+  checkpoint: { every: null, keep: { last: 2, every: null, best: null } },
   retry: { crashes: 3, backoffMs: 1000 },
   pool: 'local',
   secrets: [],

@@ -264,6 +264,31 @@ const cases: [name: string, file: string, said: string[]][] = [
     [at('10:26', 'bread.checkpoint.every: expected a number of steps such as `100 steps`, found 100')],
   ],
   [
+    'no checkpoint to keep',
+    changed(['    resources: { ranks: 2 }', '    checkpoint: { keep: 0 }']),
+    [at('10:25', 'bread.checkpoint.keep: expected a whole number ≥ 1, or a map with last, every and best, found 0')],
+  ],
+  [
+    'checkpoints that are all to be kept',
+    changed(['    resources: { ranks: 2 }', '    checkpoint: { keep: all }']),
+    [
+      at(
+        '10:25',
+        'bread.checkpoint.keep: expected a whole number ≥ 1, or a map with last, every and best, found "all"',
+      ),
+    ],
+  ],
+  [
+    'the best by a mode that there is not',
+    changed(['    resources: { ranks: 2 }', '    checkpoint: { keep: { best: { metric: loss, mode: least } } }']),
+    [at('10:55', `bread.checkpoint.keep.best.mode: expected 'min' or 'max', found "least"`)],
+  ],
+  [
+    'the best by nothing',
+    changed(['    resources: { ranks: 2 }', '    checkpoint: { keep: { best: {} } }']),
+    [at('10:33', "bread.checkpoint.keep.best: missing 'metric', expected the name of a metric")],
+  ],
+  [
     'ranks of an entry that knows only one',
     changed(['inputs: { bread: bread.bread }', 'inputs: { bread: bread.bread }\n    resources: { ranks: 2 }']),
     [at('14:25', "scores.resources.ranks: expected 1 rank, found 2: the entry can't be distributed")],

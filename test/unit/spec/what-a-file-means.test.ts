@@ -43,7 +43,7 @@ test('what the file leaves out is filled in by the entry and by the defaults', (
     },
     resources: { nodes: 1, ranks: 2, gpus: 0, cores: 2, memory: null, time: null },
     shards: 1,
-    checkpoint: { every: null, keep: 2 },
+    checkpoint: { every: null, keep: { last: 2, every: null, best: null } },
     retry: { crashes: 3, backoffMs: 5000 },
     pool: 'local',
     place: { file: 'jobs/a.yaml', line: 6, column: 3 },
@@ -55,10 +55,20 @@ test('units are read', () => {
     'nodes: 2, gpus: 4, memory: 400GiB, time: 1.5h }\n    checkpoint: { every: 1000 steps }\n    retry: { crashes: 1, backoff: 200ms }\n    pool: big'
   expect(stage(parsed({ text: changed(['ranks: 2 }', more]) }).cells, 0, 'bread')).toMatchObject({
     resources: { nodes: 2, ranks: 8, gpus: 4, cores: 4, memory: 400 * 2 ** 30, time: 5400 },
-    checkpoint: { every: 1000, keep: 2 },
+    checkpoint: { every: 1000, keep: { last: 2, every: null, best: null } },
     retry: { crashes: 1, backoffMs: 200 },
     pool: 'big',
   })
+})
+
+test.each([
+  ['keep: 3', { last: 3, every: null, best: null }],
+  ['keep: { every: 1000 steps }', { last: 2, every: 1000, best: null }],
+  ['keep: { last: 1, best: { metric: loss } }', { last: 1, every: null, best: { metric: 'loss', mode: 'min' } }],
+  ['keep: { best: { metric: a, mode: max } }', { last: 2, every: null, best: { metric: 'a', mode: 'max' } }],
+])('checkpoints are kept by `%s`', (keep, expected) => {
+  const file = changed(['ranks: 2 }', `ranks: 2 }\n    checkpoint: { ${keep} }`])
+  expect(stage(parsed({ text: file }).cells, 0, 'bread').checkpoint).toEqual({ every: null, keep: expected })
 })
 
 test('numbers may be written as in papers', () => {

@@ -48,8 +48,10 @@ class Checkpoints:
         # A group of its own: the saving thread's collectives must not meet those of training.
         self._group = dist.new_group(backend="gloo") if job.world > 1 else None
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, metrics: Mapping[str, float]) -> None:
         """Copies the state and lets training go on; first waits for the save before, if it is still under way.
+
+        `metrics`: the last reported means, for the manifest.
 
         Raises:
             WorkerError: CHECKPOINT_FAILED, when the save before did not become a checkpoint.
@@ -62,7 +64,7 @@ class Checkpoints:
 
         def run() -> None:
             try:
-                self._write(step, copy, numbers, stall)
+                self._write(step, copy, numbers, metrics, stall)
             except BaseException as error:
                 self._error = error
 
@@ -93,7 +95,9 @@ class Checkpoints:
             self.job.events.warning("no checkpoint can be used: training starts from the beginning")
         return 0
 
-    def _write(self, step: int, copy: State, numbers: randomness.Randomness, stall: float) -> None:
+    def _write(
+        self, step: int, copy: State, numbers: randomness.Randomness, metrics: Mapping[str, float], stall: float
+    ) -> None:
         folder = self.job.directory / f"saving.{self.job.rank}" / str(step)
 
         def upload() -> list[FileEntry]:
@@ -108,7 +112,7 @@ class Checkpoints:
             if self.job.rank != 0:
                 return None
             place: dict[str, Json] = {**self.cursor, "step": step}
-            return self.log.commit(step, [f for part in parts for f in part], place, versions())
+            return self.log.commit(step, [f for part in parts for f in part], place, versions(), metrics)
 
         try:
             parts = self._together(upload)

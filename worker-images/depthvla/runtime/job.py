@@ -34,7 +34,6 @@ class StoreAddress:
 @dataclass(frozen=True)
 class CheckpointPolicy:
     every: int | None
-    keep: int
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
             ranks=raw["ranks"], cores=raw["cores"], gpus=tuple(raw["gpus"]),
             store=StoreAddress(raw["store"]["url"], raw["store"].get("endpoint"), raw["store"].get("region")),
             prefix=raw["prefix"], resume=tuple(raw["resume"]),
-            checkpoint=CheckpointPolicy(raw["checkpoint"]["every"], raw["checkpoint"]["keep"]),
+            checkpoint=CheckpointPolicy(raw["checkpoint"]["every"]),
             rank=rank, local_rank=int(environment.get("LOCAL_RANK", rank)), world=world,
             events=Events(directory / f"events.{rank}.jsonl", rank),
         )  # fmt: skip

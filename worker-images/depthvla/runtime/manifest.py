@@ -7,6 +7,7 @@ The other side of `orchestrator/protocol/manifest.ts`. No manifest, no checkpoin
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 import time
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ import obstore
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.job import Job
-from depthvla.runtime.store import FileEntry, create, delete, describe_file, download, open_store, upload
+from depthvla.runtime.store import FileEntry, create, describe_file, download, open_store, upload
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,6 @@ class CommitLog:
         self.job = job
         self.store = open_store(job.store)
         self.parent: str | None = None
-        self._own: list[Manifest] = []
 
     def folder(self, step: int) -> str:
         return f"{self.job.prefix}/checkpoints/{step}"
@@ -56,22 +56,26 @@ class CommitLog:
         obstore.copy(self.store, source, f"{self.folder(step)}/{entry.path}")
         return entry
 
-    def commit(self, step: int, files: list[FileEntry], cursor: Json, versions: Mapping[str, str]) -> Manifest:
-        """Writes the manifest: from here on the commit exists. Then lets go of those beyond `checkpoint.keep`."""
+    def commit(
+        self, step: int, files: list[FileEntry], cursor: Json, versions: Mapping[str, str],
+        metrics: Mapping[str, float] | None = None,
+    ) -> Manifest:  # fmt: skip
+        """Writes the manifest: from here on the commit exists.
+
+        Workers delete nothing: what is kept is the control plane's to say, since this may be an attempt that was
+        replaced and doesn't know it yet. `metrics` are what retention may choose the best commit by.
+        """
         key = f"{self.folder(step)}/manifest.json"
         body = {
             "protocol": 1, "job": self.job.job, "shard": self.job.shard, "fence": self.job.fence, "step": step,
             "parent": self.parent, "world": self.job.world, "files": [asdict(f) for f in files], "cursor": cursor,
+            "metrics": {k: v for k, v in (metrics or {}).items() if math.isfinite(v)},
             "versions": dict(versions), "createdAt": round(time.time() * 1000),
         }  # fmt: skip
         create(self.store, key, json.dumps(body).encode())
-        made = Manifest(
+        return Manifest(
             key, step, self.job.fence, self.job.world, tuple(files), cursor, sum(f.size for f in files)
         )  # fmt: skip
-        self._own.append(made)
-        while len(self._own) > self.job.checkpoint.keep:
-            self._forget(self._own.pop(0))
-        return made
 
     def passed_over(self, key: str, error: Exception) -> None:
         self.job.events.warning(f"checkpoint {key} can't be used: {error}; trying the one before it")
@@ -105,7 +109,3 @@ class CommitLog:
             raise WorkerError("CHECKPOINT_BROKEN", "its manifest is missing") from error
         except (ValueError, KeyError, TypeError) as error:
             raise WorkerError("CHECKPOINT_BROKEN", f"its manifest can't be read: {error}") from error
-
-    def _forget(self, old: Manifest) -> None:
-        # The manifest goes first: files without one are rubbish, a manifest without files is a trap.
-        delete(self.store, [old.key, *(f"{posixpath.dirname(old.key)}/{f.path}" for f in old.files)])

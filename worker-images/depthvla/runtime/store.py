@@ -95,12 +95,3 @@ def create(store: ObjectStore, key: str, body: bytes) -> None:
         # A retried request may meet its own first write.
         if bytes(obstore.get(store, key).bytes()) != body:
             raise WorkerError("CHECKPOINT_EXISTS", f"{key} was already written by another attempt") from error
-
-
-def delete(store: ObjectStore, keys: list[str]) -> None:
-    """Deletes objects; what is not there is fine."""
-    for key in keys:
-        try:
-            obstore.delete(store, key)
-        except FileNotFoundError:
-            continue

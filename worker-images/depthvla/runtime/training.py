@@ -95,7 +95,7 @@ def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: t
                 curve.add(done, means, device)
                 due = job.checkpoint.every is not None and done % job.checkpoint.every == 0 and done < o.steps
                 if save or stop or due:
-                    checkpoints.save(done)
+                    checkpoints.save(done, curve.metrics())
                 if stop:
                     checkpoints.wait()
                     raise SystemExit(TRY_AGAIN)
@@ -136,6 +136,13 @@ class _Curve:
         self._sums = [0.0] * len(names)
         self._n = 0
 
+    def metrics(self) -> dict[str, float]:
+        """What was reported last, under the names of the curve's metrics; empty before the first report."""
+        if not self.last:
+            return {}
+        parts = {f"loss.{name}": value for name, value in self.last.items()} if len(self.last) > 1 else {}
+        return {"loss": sum(self.last.values()), **parts}
+
     def add(self, done: int, means: Sequence[Tensor], device: torch.device) -> None:
         self._sums = [s + float(m.detach()) for s, m in zip(self._sums, means, strict=True)]
         self._n += 1
@@ -145,7 +152,5 @@ class _Curve:
         self._sums, self._n = [0.0] * len(self.names), 0
         self.last = dict(zip(self.names, values, strict=True))
         self.job.events.progress(done, self.steps, "steps")
-        self.job.events.metric("loss", sum(values), done)
-        if len(values) > 1:
-            for name, value in self.last.items():
-                self.job.events.metric(f"loss.{name}", value, done)
+        for name, value in self.metrics().items():
+            self.job.events.metric(name, value, done)
