@@ -10,6 +10,8 @@ export const RankExit = z.strictObject({
   endedAt: z.number(),
   /** Peak resident set in bytes, of the rank and its children. */
   peakRss: z.number().nullable(),
+  /** Whether the kernel killed it for want of memory. */
+  oomKilled: z.boolean().default(false),
 })
 export type RankExit = z.infer<typeof RankExit>
 
@@ -17,14 +19,18 @@ export type RankExit = z.infer<typeof RankExit>
 export const AttemptExit = z.strictObject({
   attempt: z.string(),
   /** Why the launcher ended it: its ranks did, it was asked to, or a limit was reached. */
-  cause: z.enum(['ranks', 'signal', 'time', 'launcher']),
+  cause: z.enum(['ranks', 'signal', 'time', 'memory', 'launcher']),
   /** The first rank that ended badly, which made the others end; null when all ended with 0. */
   firstBad: z.int().nullable(),
   ranks: z.array(RankExit),
+  /** Most bytes that all ranks were seen to use together; null where no limit was set, so that nobody looked. */
+  peakMemory: z.number().nullable().default(null),
   startedAt: z.number(),
   endedAt: z.number(),
   /** Set when the launcher itself could not go on: bad job.json, no such command. */
   message: z.string().nullable(),
+  /** What kind of `message`, where waiting may help: DISK_FULL, GPU_BUSY. */
+  code: z.string().nullable().default(null),
 })
 export type AttemptExit = z.infer<typeof AttemptExit>
 

@@ -29,11 +29,15 @@ export function classifyExit(facts: ExitFacts): Outcome {
   if (stopping === 'hung') return { kind: 'hung', error: error(facts, 'HUNG', 'made no progress and was ended') }
   if (stopping !== null) return { kind: 'stopped' }
   if (!exit)
-    return { kind: 'crashed', error: error(facts, 'LAUNCHER_LOST', 'its launcher was killed, and with it its ranks') }
+    return {
+      kind: 'crashed',
+      by: 'outside',
+      error: error(facts, 'LAUNCHER_LOST', 'its launcher was killed, and with it its ranks'),
+    }
   if (exit.message) return { kind: 'misused', error: error(facts, 'LAUNCH_FAILED', exit.message) }
   const bad = exit.ranks.find((rank) => rank.rank === exit.firstBad) ?? exit.ranks.find((rank) => rank.code !== 0)
   if (exit.cause === 'time')
-    return { kind: 'crashed', error: error(facts, 'TIME_LIMIT', 'ran into its time limit', bad) }
+    return { kind: 'crashed', by: 'outside', error: error(facts, 'TIME_LIMIT', 'ran into its time limit', bad) }
   if (exit.cause === 'signal') return { kind: 'preempted' }
   return fromRank(facts, bad)
 }
@@ -46,6 +50,7 @@ function fromRank(facts: ExitFacts, bad: RankExit | undefined): Outcome {
       ? { kind: 'preempted' }
       : {
           kind: 'crashed',
+          by: 'worker',
           error: error(facts, 'NO_PROGRESS', 'asked to be tried again without having committed anything', bad),
         }
   }
@@ -61,7 +66,8 @@ function fromRank(facts: ExitFacts, bad: RankExit | undefined): Outcome {
     : code === null
       ? 'ended without an exit code'
       : `ended with exit code ${code}`
-  return { kind: 'crashed', error: error(facts, 'CRASHED', how, bad) }
+  const by = bad?.signal === 'SIGKILL' || bad?.signal === 'SIGTERM' || !bad ? 'outside' : 'worker'
+  return { kind: 'crashed', by, error: error(facts, 'CRASHED', how, bad) }
 }
 
 function error(facts: ExitFacts, code: string, how: string, bad?: RankExit): JobError {

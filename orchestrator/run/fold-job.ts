@@ -70,6 +70,7 @@ function change(job: Job, event: Exclude<JobEvent, { type: 'job.defined' }>): Pa
         outcome: null,
         revoked: false,
         step: null,
+        reached: null,
       }
       return {
         attempts: [...job.attempts, attempt],
@@ -90,8 +91,9 @@ function change(job: Job, event: Exclude<JobEvent, { type: 'job.defined' }>): Pa
       }
     case 'attempt.exited': {
       const spent = event.outcome.kind === 'crashed' || event.outcome.kind === 'hung' ? 1 : 0
+      const { outcome, at: endedAt, step, reached } = event
       return {
-        attempts: withAttempt(job, event, { outcome: event.outcome, endedAt: event.at, step: event.step }),
+        attempts: withAttempt(job, event, { outcome, endedAt, step, reached }),
         shards: moved(job, event, { state: 'exited', fence: event.fence, outcome: event.outcome }),
         crashes: job.crashes + spent,
       }

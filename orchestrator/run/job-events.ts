@@ -13,15 +13,17 @@ export type JobError = {
   input?: string
 }
 
-/** How an attempt ended, classified. Only `crashed` and `hung` spend a retry. */
+/** How an attempt ended, classified; what follows from each is `afterExit`'s. Only `crashed` and `hung` spend a retry. */
 export type Outcome =
   | { kind: 'done' }
   | { kind: 'stopped' } // asked to save and stop, and did
   | { kind: 'preempted' }
   | { kind: 'nodeLost' }
+  | { kind: 'blocked'; error: JobError } // the store was away, or a disk full: it waits for that
   | { kind: 'misused'; error: JobError } // wrong input stays wrong
   | { kind: 'outOfMemory'; error: JobError }
-  | { kind: 'crashed'; error: JobError }
+  /** `by`: whether its own code ended it (an exit code, a signal such as SIGSEGV), or something else did. */
+  | { kind: 'crashed'; error: JobError; by: 'worker' | 'outside' }
   | { kind: 'hung'; error: JobError }
 
 /** Why the control plane ends an attempt. */
@@ -56,8 +58,11 @@ export type JobEvent = At &
         type: 'attempt.exited'
         shard: number
         fence: number
-        outcome: Outcome /** Last step committed by it. */
+        outcome: Outcome
+        /** Last step committed by it. */
         step: number | null
+        /** Last step that it reported to have reached. */
+        reached: number | null
       }
     | { type: 'shard.retried'; shard: number; notBefore: number }
     | { type: 'shard.committed'; shard: number; fence: number }

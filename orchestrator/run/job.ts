@@ -21,6 +21,8 @@ export type Attempt = {
   revoked: boolean
   /** Last step that it committed. */
   step: number | null
+  /** Last step that it reported to have reached. */
+  reached: number | null
 }
 
 export type Shard =

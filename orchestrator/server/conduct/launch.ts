@@ -56,12 +56,12 @@ async function refuse(context: Context, job: Job, attempt: Attempt, cause: unkno
   const outcome =
     coded && (cause.exit === 2 || cause.code === 'SECRET_MISSING')
       ? ({ kind: 'misused', error } as const)
-      : ({ kind: 'crashed', error } as const)
+      : ({ kind: 'crashed', error, by: 'outside' } as const)
   await context.aggregates.updateJob(
     job.key,
     (now) =>
       now?.shards[shard]?.state === 'placed' && now.shards[shard].fence === fence
-        ? [{ type: 'attempt.exited', shard, fence, outcome, step: null }]
+        ? [{ type: 'attempt.exited', shard, fence, outcome, step: null, reached: null }]
         : [],
     { pool: job.planned.pool, attempt: attempt.attempt },
   )
@@ -100,6 +100,7 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     checkpoint: { every: planned.checkpoint.every },
     grace: GRACE_S,
     time: planned.resources.time,
+    memory: planned.resources.memory,
     logBytes: LOG_BYTES,
     secrets:
       planned.secrets.length > 0 ? join(context.engine(planned.pool).directory(attempt.attempt), 'secrets.json') : null,

@@ -48,6 +48,7 @@ export async function abandonForeign(context: Context, jobs: ReadonlySet<string>
         fence: shard.fence,
         outcome: { kind: 'nodeLost' },
         step: null,
+        reached: null,
       } as const
       await context.aggregates.updateJob(key, (now) =>
         now?.shards[index]?.fence === shard.fence && isActive(now.shards[index]) ? [lost] : [],

@@ -61,6 +61,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
   const directory = engine.directory(attempt.attempt)
   const bad = log.failed?.rank ?? seen.exit?.firstBad ?? 0
   const step = log.saved.at(-1)?.step ?? null
+  const reached = log.progress?.step ?? null
   const outcome = classifyExit({
     exit: seen.exit,
     attempt: attempt.attempt,
@@ -77,7 +78,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
     (now) => {
       const state = now?.shards[shard]
       return state?.state === 'running' && state.fence === fence
-        ? [{ type: 'attempt.exited', shard, fence, outcome, step }]
+        ? [{ type: 'attempt.exited', shard, fence, outcome, step, reached }]
         : []
     },
     { pool: job.planned.pool, attempt: attempt.attempt },

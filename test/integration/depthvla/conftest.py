@@ -118,7 +118,7 @@ def attempts(tmp_path: Path) -> Iterator[Make]:
             "inputs": {k: {"path": str(v), "format": None, "digest": "0"} for k, v in inputs.items()},
             "outputs": [], "ranks": ranks, "cores": ranks, "gpus": [], "store": {"url": f"file://{tmp_path}/{name}.store"},
             "prefix": "jobs/k/s0/1", "resume": [], "checkpoint": {"every": every}, "grace": 30,
-            "time": None, "logBytes": 100_000, "secrets": None,
+            "time": None, "memory": None, "logBytes": 100_000, "secrets": None,
         }  # fmt: skip
         made.append(Attempt(tmp_path / name, job))
         return made[-1]

@@ -60,7 +60,7 @@ def start(tmp_path: Path) -> Start:
             "inputs": {k: {"path": str(v), "format": None, "digest": "0"} for k, v in (inputs or {}).items()},
             "outputs": [], "ranks": 1, "cores": cores, "gpus": [], "store": {"url": f"file://{tmp_path}/store"},
             "prefix": f"jobs/{name}", "resume": [], "checkpoint": {"every": None}, "grace": 30, "time": None,
-            "logBytes": 100_000, "secrets": None,
+            "memory": None, "logBytes": 100_000, "secrets": None,
         }  # fmt: skip
         (directory / "job.json").write_text(json.dumps(job))
         environment = os.environ | {

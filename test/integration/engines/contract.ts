@@ -48,6 +48,7 @@ export function rankJob(python: string, what: string[], patch: Partial<JobFile> 
     checkpoint: { every: null },
     grace: 60,
     time: null,
+    memory: null,
     logBytes: 1 << 16,
     secrets: null,
     ...patch,

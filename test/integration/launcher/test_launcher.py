@@ -25,6 +25,7 @@ def write_job(directory: Path, **patch: object) -> None:
         "gpus": [],
         "grace": 60,
         "time": None,
+        "memory": None,
         "logBytes": 4096,
     }
     (directory / "job.json").write_text(json.dumps({**job, **patch}))

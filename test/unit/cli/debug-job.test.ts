@@ -29,6 +29,7 @@ const job: JobFile = {
   checkpoint: { every: 100 },
   grace: 30,
   time: 60,
+  memory: null,
   logBytes: 4096,
   secrets: '/gone/secrets.json',
 }

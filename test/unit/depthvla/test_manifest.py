@@ -23,7 +23,7 @@ def job_of(directory: Path, *, fence: int = 1, **changes: object) -> Job:
         "outputs": ["model"],
         "ranks": 2, "cores": 5, "gpus": [], "store": {"url": f"file://{directory.parent}/store"},
         "prefix": f"jobs/k/s0/{fence}", "resume": [], "checkpoint": {"every": None}, "grace": 30,
-        "time": None, "logBytes": 4096, "secrets": None, **changes,
+        "time": None, "memory": None, "logBytes": 4096, "secrets": None, **changes,
     }  # fmt: skip
     jsonschema.validate(body, json.loads((SCHEMAS / "job-file.json").read_text()))
     (directory / "job.json").write_text(json.dumps(body))

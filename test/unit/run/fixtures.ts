@@ -69,8 +69,13 @@ export const exited = (outcome: Outcome, fence = 1, shard = 0): Timeless => ({
   fence,
   outcome,
   step: null,
+  reached: null,
 })
 export const committed = (fence = 1, shard = 0): Timeless => ({ type: 'shard.committed', shard, fence })
 export const retried = (notBefore = 0, shard = 0): Timeless => ({ type: 'shard.retried', shard, notBefore })
-export const crash: Outcome = { kind: 'crashed', error: { code: 'CRASHED', message: 'it fell', hint: null } }
+export const crash: Outcome = {
+  kind: 'crashed',
+  by: 'outside',
+  error: { code: 'CRASHED', message: 'it fell', hint: null },
+}
 export const done: Outcome = { kind: 'done' }

@@ -99,6 +99,7 @@ class World {
           fence: command.fence,
           outcome: { kind: 'stopped' },
           step: null,
+          reached: null,
         })
       case 'collect':
         return this.append({ type: 'shard.committed', shard: command.shard, fence: command.fence })
@@ -125,7 +126,14 @@ class World {
         )
         const hit = running[one.which % Math.max(1, running.length)]
         if (hit)
-          this.append({ type: 'attempt.exited', shard: hit.index, fence: hit.fence, outcome: one.outcome, step: null })
+          this.append({
+            type: 'attempt.exited',
+            shard: hit.index,
+            fence: hit.fence,
+            outcome: one.outcome,
+            step: null,
+            reached: null,
+          })
         return
       }
       case 'want':
@@ -134,7 +142,7 @@ class World {
         return this.append({ type: 'job.unwanted', run: one.run, mode: one.mode })
       case 'late': // an attempt that was replaced says something after all
         if (one.fence < (this.job.shards[0]?.fence ?? 0))
-          this.append({ type: 'attempt.exited', shard: 0, fence: one.fence, outcome: one.outcome, step: 1 })
+          this.append({ type: 'attempt.exited', shard: 0, fence: one.fence, outcome: one.outcome, step: 1, reached: 1 })
         return
       default:
         return one satisfies never
