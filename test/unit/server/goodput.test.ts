@@ -24,6 +24,7 @@ function attempt(fence: number, placed: number, ended: number, outcome: Outcome,
     outcome,
     revoked: false,
     step: null,
+    reached: null,
   }
 }
 
