@@ -1,4 +1,5 @@
 import { type AttemptExit, exitCode, type RankExit } from '../protocol/exit-record.ts'
+import { formatSize } from '../spec/units.ts'
 import type { JobError, Outcome, StopReason } from './job-events.ts'
 
 export type ExitFacts = {
@@ -12,72 +13,92 @@ export type ExitFacts = {
   committed: boolean
   /** Last lines of the failing rank's standard error. */
   tail: string
-  /** Outputs that the stage promises and that aren't there. */
-  missingOutputs: string[]
   /** Bytes of memory that the attempt may use, or null. */
   memory: number | null
 }
+
+/** What no job is to blame for, and no retry mends, but time may: the store is away, a disk full, a GPU somebody else's. */
+const BLOCKING: ReadonlySet<string> = new Set([
+  'STORE_UNREACHABLE',
+  'STORE_DENIED',
+  'STORE_FULL',
+  'DISK_FULL',
+  'GPU_BUSY',
+])
+
+export const isBlocking = (code: string | null | undefined): boolean => BLOCKING.has(code ?? '')
 
 /**
  * Says how an attempt ended. Exit codes: 0 done; 75 asked to stop, or try again later; 64–78 the worker was misused
  * (sysexits), which stays so however often it is tried; all else is a crash.
  */
 export function classifyExit(facts: ExitFacts): Outcome {
-  const { exit, stopping } = facts
+  const { exit, stopping, failed } = facts
   if (exit?.cause === 'ranks' && exit.ranks.length > 0 && exit.ranks.every((rank) => rank.code === 0))
     return { kind: 'done' }
   if (stopping === 'hung') return { kind: 'hung', error: error(facts, 'HUNG', 'made no progress and was ended') }
   if (stopping !== null) return { kind: 'stopped' }
-  if (!exit)
-    return {
-      kind: 'crashed',
-      by: 'outside',
-      error: error(facts, 'LAUNCHER_LOST', 'its launcher was killed, and with it its ranks'),
-    }
+  if (!exit) {
+    const how = 'its launcher was killed, and with it its ranks'
+    return { kind: 'crashed', by: 'outside', error: error(facts, 'LAUNCHER_LOST', how) }
+  }
+  if (exit.message && isBlocking(exit.code))
+    return { kind: 'blocked', error: error(facts, exit.code ?? '', exit.message) }
   if (exit.message) return { kind: 'misused', error: error(facts, 'LAUNCH_FAILED', exit.message) }
   const bad = exit.ranks.find((rank) => rank.rank === exit.firstBad) ?? exit.ranks.find((rank) => rank.code !== 0)
-  if (exit.cause === 'time')
-    return { kind: 'crashed', by: 'outside', error: error(facts, 'TIME_LIMIT', 'ran into its time limit', bad) }
+  if (exit.cause === 'memory' || bad?.oomKilled || failed?.code === 'OUT_OF_MEMORY')
+    return { kind: 'outOfMemory', error: outOfMemory(facts, exit, bad) }
+  if (failed && isBlocking(failed.code)) return { kind: 'blocked', error: error(facts, failed.code, failed.message) }
   if (exit.cause === 'signal') return { kind: 'preempted' }
+  if (exit.cause === 'time') return again(facts, 'TIME_LIMIT', 'ran into its time limit', 'outside', bad)
   return fromRank(facts, bad)
 }
 
 function fromRank(facts: ExitFacts, bad: RankExit | undefined): Outcome {
   const code = bad?.code ?? null
-  if (code === exitCode.tryAgain) {
-    // Unprompted, and nothing was committed: trying again would go round for ever.
-    return facts.committed
-      ? { kind: 'preempted' }
-      : {
-          kind: 'crashed',
-          by: 'worker',
-          error: error(facts, 'NO_PROGRESS', 'asked to be tried again without having committed anything', bad),
-        }
-  }
-  if (facts.failed?.code === 'OUT_OF_MEMORY')
-    return { kind: 'outOfMemory', error: error(facts, 'OUT_OF_MEMORY', facts.failed.message, bad) }
+  if (code === exitCode.tryAgain) return again(facts, 'NO_PROGRESS', 'asked to be tried again', 'worker', bad)
   if (code !== null && code >= 64 && code <= 78)
     return { kind: 'misused', error: error(facts, 'WORKER_REFUSED', `ended with exit code ${code}`, bad) }
-  if (bad?.signal === 'SIGKILL' && facts.memory !== null && (bad.peakRss ?? 0) >= 0.9 * facts.memory) {
-    return { kind: 'outOfMemory', error: error(facts, 'OUT_OF_MEMORY', `was killed near its memory limit`, bad) }
+  if (bad?.signal) {
+    const by = bad.signal === 'SIGKILL' || bad.signal === 'SIGTERM' ? 'outside' : 'worker'
+    return { kind: 'crashed', by, error: error(facts, 'CRASHED', `was killed by ${bad.signal}`, bad) }
   }
-  const how = bad?.signal
-    ? `was killed by ${bad.signal}`
-    : code === null
-      ? 'ended without an exit code'
-      : `ended with exit code ${code}`
-  const by = bad?.signal === 'SIGKILL' || bad?.signal === 'SIGTERM' || !bad ? 'outside' : 'worker'
-  return { kind: 'crashed', by, error: error(facts, 'CRASHED', how, bad) }
+  const how = code === null ? 'ended without an exit code' : `ended with exit code ${code}`
+  return { kind: 'crashed', by: code === null ? 'outside' : 'worker', error: error(facts, 'CRASHED', how, bad) }
 }
 
-function error(facts: ExitFacts, code: string, how: string, bad?: RankExit): JobError {
+/** It wants another turn. With a new commit it got somewhere, and will again; without one it would go round for ever. */
+function again(facts: ExitFacts, code: string, how: string, by: 'worker' | 'outside', bad?: RankExit): Outcome {
+  if (facts.committed) return { kind: 'preempted' }
+  return { kind: 'crashed', by, error: error(facts, code, `${how} without having committed anything`, bad) }
+}
+
+function outOfMemory(facts: ExitFacts, exit: AttemptExit, bad: RankExit | undefined): JobError {
+  const { memory } = facts
+  const peak = exit.peakMemory ?? bad?.peakRss ?? null
+  const used = peak === null ? null : `${formatSize(peak)}${memory === null ? '' : ` of ${formatSize(memory)}`}`
+  const less = 'let the stage use less: a smaller batch, fewer data workers'
+  const lacked = (how: string, hint: string) =>
+    error({ ...facts, failed: null, tail: '' }, 'OUT_OF_MEMORY', how, bad, hint)
+  if (exit.cause === 'memory')
+    return lacked(`used ${used ?? 'more than it may'} when it was killed`, `raise resources.memory, or ${less}`)
+  if (bad?.oomKilled)
+    return lacked(
+      `used ${used ?? 'an unknown share'} when the kernel killed it: no memory was left`,
+      `run less beside it, or where there is more memory, or ${less}`,
+    )
+  const said = error(facts, 'OUT_OF_MEMORY', '', bad, 'use a smaller batch')
+  return { ...said, message: `${said.message}${used === null ? '' : ` (peak of main memory: ${used})`}` }
+}
+
+function error(facts: ExitFacts, code: string, how: string, bad?: RankExit, hint: string | null = null): JobError {
   const { failed, tail, attempt } = facts
   const rank = failed?.rank ?? bad?.rank
   const who = rank === undefined ? '' : `rank ${rank} `
   return {
     code: failed?.code ?? code,
     message: failed ? failed.message : `${who}${how}${lastLine(tail)}`,
-    hint: failed?.hint ?? null,
+    hint: failed?.hint ?? hint,
     attempt,
     ...(rank === undefined ? {} : { rank }),
     ...(tail ? { tail } : {}),

@@ -1,5 +1,6 @@
+import { fatalEnd, placeAgainAt, policyOf } from './after-exit.ts'
 import { attemptOf, isActive, isWanted, type Job, type Shard } from './job.ts'
-import type { JobError, Outcome, StopReason } from './job-events.ts'
+import type { JobError, StopReason } from './job-events.ts'
 
 /** What has to be done about a job next; each is idempotent, since it may be decided again before it has been recorded. */
 export type JobCommand =
@@ -79,9 +80,9 @@ function advanceShard(job: Job, shard: Shard, index: number, now: number): JobCo
     case 'running':
       return [{ kind: 'watch', shard: index, fence: shard.fence }]
     case 'exited':
-      return shard.outcome.kind === 'done'
+      return policyOf[shard.outcome.kind] === 'collect'
         ? [{ kind: 'collect', shard: index, fence: shard.fence }]
-        : [{ kind: 'retry', shard: index, notBefore: retryAt(job, shard.outcome, now) }]
+        : [{ kind: 'retry', shard: index, notBefore: placeAgainAt(job, index, shard.outcome, now) }]
     case 'committed':
       return []
     default:
@@ -103,20 +104,11 @@ function windDown(job: Job, reason: StopReason, last: JobCommand): JobCommand[] 
 }
 
 function fatalError(job: Job): JobError | null {
-  for (const shard of job.shards) {
-    if (shard.state !== 'exited') continue
-    const { outcome } = shard
-    if (outcome.kind === 'misused' || outcome.kind === 'outOfMemory') return outcome.error
-    const spent = outcome.kind === 'crashed' || outcome.kind === 'hung'
-    if (spent && job.crashes >= job.planned.retry.crashes) return outcome.error
+  for (const [index, shard] of job.shards.entries()) {
+    const error = shard.state === 'exited' ? fatalEnd(job, index, shard.outcome) : null
+    if (error) return error
   }
   return null
-}
-
-function retryAt(job: Job, outcome: Outcome, now: number): number {
-  // Not the job's fault: placed again at once, and no retry spent.
-  if (outcome.kind !== 'crashed' && outcome.kind !== 'hung') return now
-  return now + Math.min(job.planned.retry.backoffMs * 2 ** Math.max(0, job.crashes - 1), 300_000)
 }
 
 function unreachable(value: never): never {

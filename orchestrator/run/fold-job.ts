@@ -1,3 +1,4 @@
+import { policyOf } from './after-exit.ts'
 import type { Attempt, Job, Shard } from './job.ts'
 import type { JobEvent } from './job-events.ts'
 
@@ -90,8 +91,8 @@ function change(job: Job, event: Exclude<JobEvent, { type: 'job.defined' }>): Pa
         shards: moved(job, event, idle(event.fence)),
       }
     case 'attempt.exited': {
-      const spent = event.outcome.kind === 'crashed' || event.outcome.kind === 'hung' ? 1 : 0
-      const { outcome, at: endedAt, step, reached } = event
+      const spent = policyOf[event.outcome.kind] === 'retry' ? 1 : 0
+      const { outcome, at: endedAt, step, reached = null } = event
       return {
         attempts: withAttempt(job, event, { outcome, endedAt, step, reached }),
         shards: moved(job, event, { state: 'exited', fence: event.fence, outcome: event.outcome }),

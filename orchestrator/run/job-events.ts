@@ -13,7 +13,7 @@ export type JobError = {
   input?: string
 }
 
-/** How an attempt ended, classified; what follows from each is `afterExit`'s. Only `crashed` and `hung` spend a retry. */
+/** How an attempt ended, classified; what follows from each is in after-exit.ts. */
 export type Outcome =
   | { kind: 'done' }
   | { kind: 'stopped' } // asked to save and stop, and did

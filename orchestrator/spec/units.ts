@@ -27,6 +27,15 @@ export function parseSize(text: string): number | null {
   return size === null ? null : Math.floor(size)
 }
 
+/** Binary: `412 B`, `7.2 MiB`. */
+export function formatSize(size: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  const power = size < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(size) / 10))
+  const value = size / 1024 ** power
+  const rounded = value.toLocaleString('en-US', { maximumFractionDigits: 0 })
+  return `${power === 0 || value >= 100 ? rounded : value.toFixed(1)} ${units[power]}`
+}
+
 export const stepsPattern = /^[1-9]\d{0,14} steps?$/
 
 /** `100 steps` as 100; null where it is no number of steps. */

@@ -1,4 +1,4 @@
-import { count } from '../../report/figures.ts'
+export { formatSize as bytes } from '../../spec/units.ts'
 
 /** `just now`, `12 min ago`, `3 h ago`, `5 days ago`; the date after two weeks. */
 export function ago(then: number, now: number): string {
@@ -8,14 +8,6 @@ export function ago(then: number, now: number): string {
   if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`
   const days = Math.floor(minutes / 1440)
   return days <= 14 ? `${days} days ago` : new Date(then).toISOString().slice(0, 10)
-}
-
-/** Binary sizes: `412 B`, `7.2 MiB`. */
-export function bytes(size: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-  const power = size < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(size) / 10))
-  const value = size / 1024 ** power
-  return `${power === 0 || value >= 100 ? count(value) : value.toFixed(1)} ${units[power]}`
 }
 
 const ticks = '▁▂▃▄▅▆▇█'

@@ -26,7 +26,16 @@ export async function collect(context: Context, job: Job, shard: number, fence: 
     const error = { code: cause.code, message: cause.message, hint: cause.hint, attempt: attempt.attempt }
     await context.aggregates.updateJob(job.key, (now) =>
       now?.shards[shard]?.fence === fence
-        ? [{ type: 'attempt.exited', shard, fence, outcome: { kind: 'misused', error }, step: null, reached: null }]
+        ? [
+            {
+              type: 'attempt.exited',
+              shard,
+              fence,
+              outcome: { kind: 'misused', error },
+              step: attempt.step,
+              reached: attempt.reached,
+            },
+          ]
         : [],
     )
     return

@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import type { JobFile, StagedInput } from '../../protocol/job-file.ts'
+import { isBlocking } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
-import type { JobError } from '../../run/job-events.ts'
+import type { JobError, Outcome } from '../../run/job-events.ts'
 import { readArtifact } from '../../store/artifacts.ts'
 import { materialiseCode } from '../../store/code.ts'
 import { stageOutput } from '../../store/stage.ts'
@@ -53,10 +54,7 @@ async function refuse(context: Context, job: Job, attempt: Attempt, cause: unkno
     attempt: attempt.attempt,
   }
   context.log.error({ err: cause, attempt: attempt.attempt }, 'launch failed')
-  const outcome =
-    coded && (cause.exit === 2 || cause.code === 'SECRET_MISSING')
-      ? ({ kind: 'misused', error } as const)
-      : ({ kind: 'crashed', error, by: 'outside' } as const)
+  const outcome = outcomeOf(error, cause)
   await context.aggregates.updateJob(
     job.key,
     (now) =>
@@ -65,6 +63,12 @@ async function refuse(context: Context, job: Job, attempt: Attempt, cause: unkno
         : [],
     { pool: job.planned.pool, attempt: attempt.attempt },
   )
+}
+
+function outcomeOf(error: JobError, cause: unknown): Outcome {
+  if (isBlocking(error.code)) return { kind: 'blocked', error }
+  const mistake = cause instanceof OrchestrateError && (cause.exit === 2 || cause.code === 'SECRET_MISSING')
+  return mistake ? { kind: 'misused', error } : { kind: 'crashed', error, by: 'outside' }
 }
 
 async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<JobFile> {

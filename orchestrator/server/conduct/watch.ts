@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -69,7 +68,6 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
     failed: log.failed,
     committed: log.saved.length > 0,
     tail: context.secrets.redact(await lastLines(join(directory, `stderr.${bad}.log`))),
-    missingOutputs: Object.keys(job.planned.outputs).filter((name) => !existsSync(join(directory, 'outputs', name))),
     memory: job.planned.resources.memory,
   })
   context.log.info({ attempt: attempt.attempt, outcome: outcome.kind }, 'exited')

@@ -1,4 +1,6 @@
+import { blockedStreak } from '../../run/blocked.ts'
 import { isWanted, type Job } from '../../run/job.ts'
+import type { Outcome } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
 import type { Context } from '../conduct/context.ts'
 
@@ -23,14 +25,16 @@ export function waitsOf(context: Context, job: Job): Waits | null {
   if (!isWanted(job)) return null
   if (first.shard.notBefore > Date.now()) {
     const last = job.attempts.findLast((attempt) => attempt.shard === first.index)
-    return {
-      reason: `tries again after ${last?.outcome?.kind ?? 'a failure'}`,
-      since: last?.endedAt ?? Date.now(),
-      until: first.shard.notBefore,
-    }
+    const since = (blockedStreak(job, first.index)[0] ?? last)?.endedAt ?? Date.now()
+    return { reason: reasonAfter(last?.outcome ?? null), since, until: first.shard.notBefore }
   }
   const waiting = context.waiting.get(`${job.key}/${first.index}`)
   return waiting
     ? { ...waiting, until: null }
     : { reason: 'about to be placed', since: job.readyAt ?? Date.now(), until: null }
+}
+
+function reasonAfter(outcome: Outcome | null): string {
+  if (outcome?.kind === 'blocked') return `${outcome.error.message} (${outcome.error.code}); tries again`
+  return `tries again after ${outcome?.kind ?? 'a failure'}`
 }

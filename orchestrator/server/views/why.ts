@@ -1,4 +1,4 @@
-import type { Job } from '../../run/job.ts'
+import type { Attempt, Job } from '../../run/job.ts'
 import { stateName } from '../../run/job.ts'
 import type { WhyView } from '../api.ts'
 import type { Context } from '../conduct/context.ts'
@@ -91,7 +91,17 @@ async function whyFailed(context: Context, job: Job, run: string | null): Promis
 function attemptLines(job: Job): string[] {
   return job.attempts.map((attempt) => {
     const seconds = attempt.endedAt === null ? null : Math.round((attempt.endedAt - attempt.placedAt) / 1000)
-    const how = attempt.revoked ? 'revoked before it started' : (attempt.outcome?.kind ?? 'running')
-    return `attempt ${attempt.attempt} on ${attempt.host}: ${how}${seconds === null ? '' : ` after ${seconds} s`}${attempt.step === null ? '' : `, last checkpoint at step ${attempt.step}`}`
+    return [
+      `attempt ${attempt.attempt} on ${attempt.host}: ${howItEnded(attempt)}`,
+      seconds === null ? '' : ` after ${seconds} s`,
+      attempt.reached === null ? '' : `, at step ${attempt.reached}`,
+      attempt.step === null ? '' : `, last checkpoint at step ${attempt.step}`,
+    ].join('')
   })
+}
+
+function howItEnded({ revoked, outcome }: Attempt): string {
+  if (revoked) return 'revoked before it started'
+  if (!outcome) return 'running'
+  return 'error' in outcome ? `${outcome.kind} (${outcome.error.code})` : outcome.kind
 }

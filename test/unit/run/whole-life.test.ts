@@ -15,6 +15,7 @@ const outcomes: Outcome[] = [
   { kind: 'done' },
   { kind: 'preempted' },
   { kind: 'nodeLost' },
+  { kind: 'blocked', error: { code: 'DISK_FULL', message: 'full', hint: null } },
   crash,
   { kind: 'misused', error: { code: 'DATA', message: 'bad', hint: null } },
 ]
