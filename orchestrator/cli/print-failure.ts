@@ -22,7 +22,7 @@ export function printFailure(error: unknown, { json, verbose }: { json: boolean;
 
 /** Every problem of a file, each where it is; or one sentence, and what to do. */
 export function failureLines({ code, message, hint, problems = [] }: ErrorBody, colours: boolean): string[] {
-  if (problems.length > 0) return [formatProblems(problems)]
+  if (problems.length > 0) return [`${formatProblems(problems)} (${code})`]
   const mark = colours ? '\u001b[31m✘\u001b[39m' : '✘'
   return [`${mark} ${message} (${code})`, ...(hint === '' ? [] : [`  ${hint}`])]
 }

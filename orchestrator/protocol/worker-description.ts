@@ -1,13 +1,17 @@
 import { z } from 'zod'
 
+const nameText = 'a name of letters, digits, `.`, - and _ that starts with a letter or digit'
+/** Inputs and outputs become folders, and parts of store keys: no `..`, no slash. */
+const Name = z.string({ error: nameText }).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, { error: nameText })
+
 const Port = z.strictObject({ format: z.string().optional(), description: z.string().optional() })
 
 export const EntryDescription = z.strictObject({
   description: z.string().optional(),
   /** JSON Schema (2020-12) of `with:`; `default`s are filled in before the key is made. */
   config: z.record(z.string(), z.json()),
-  inputs: z.record(z.string(), Port.extend({ required: z.boolean().default(true) })).default({}),
-  outputs: z.record(z.string(), Port).default({}),
+  inputs: z.record(Name, Port.extend({ required: z.boolean().default(true) })).default({}),
+  outputs: z.record(Name, Port).default({}),
   /** Python modules that the entry starts from; what they import is what the key covers. Absent: every file of the folder. */
   modules: z.array(z.string()).optional(),
   /** Whether the entry can be cut into shards (it then reads `shard` and `shards` of job.json). */
@@ -29,6 +33,6 @@ export const WorkerDescription = z.strictObject({
   lock: z.string().optional(),
   /** Globs of files other than Python modules that every entry needs. */
   assets: z.array(z.string()).default([]),
-  entries: z.record(z.string(), EntryDescription),
+  entries: z.record(Name, EntryDescription),
 })
 export type WorkerDescription = z.infer<typeof WorkerDescription>

@@ -4,13 +4,18 @@ import { z } from 'zod'
 export const MetricValue = z.union([z.number(), z.strictObject({ k: z.int().min(0), n: z.int().min(0) })])
 export type MetricValue = z.infer<typeof MetricValue>
 
-const base = { /** Unix time in milliseconds. */ t: z.number() }
+/** What a clock can say, and what can be counted: figures beyond overflow in sums, and JSON has no infinity. */
+const time = z.number().min(0).max(8.64e15)
+const amount = z.number().min(0).max(Number.MAX_SAFE_INTEGER)
+
+const base = { /** Unix time in milliseconds. */ t: time }
 
 /** One line of `events.<rank>.jsonl`. */
 export const WorkerEvent = z.discriminatedUnion('type', [
   z.object({
     ...base,
     type: z.literal('hello'),
+    /** Of these events; a worker that names none speaks 1. */ protocol: z.int().optional(),
     versions: z.record(z.string(), z.string()),
     device: z.string(),
     rank: z.int(),
@@ -18,23 +23,23 @@ export const WorkerEvent = z.discriminatedUnion('type', [
     host: z.string(),
     pid: z.int(),
   }),
-  z.object({ ...base, type: z.literal('progress'), step: z.number(), of: z.number(), unit: z.string() }),
-  z.object({ ...base, type: z.literal('metric'), name: z.string(), value: z.number(), step: z.number().optional() }),
+  z.object({ ...base, type: z.literal('progress'), step: amount, of: amount, unit: z.string() }),
+  z.object({ ...base, type: z.literal('metric'), name: z.string(), value: z.number(), step: amount.optional() }),
   z.object({
     ...base,
     type: z.literal('sample'),
     name: z.string(),
     /** Relative to the attempt directory: png, webp, gif or mp4. */ path: z.string(),
     caption: z.string().optional(),
-    step: z.number().optional(),
+    step: amount.optional(),
   }),
   z.object({
     ...base,
     type: z.literal('checkpoint'),
-    step: z.int(),
+    step: z.int().min(0),
     /** Store key of the manifest. */ manifest: z.string(),
-    bytes: z.number(),
-    /** How long training waited. */ stall_ms: z.number(),
+    bytes: amount,
+    /** How long training waited. */ stall_ms: amount,
   }),
   z.object({
     ...base,

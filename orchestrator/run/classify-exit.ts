@@ -34,6 +34,8 @@ export const isBlocking = (code: string | null | undefined): boolean => BLOCKING
  */
 export function classifyExit(facts: ExitFacts): Outcome {
   const { exit, stopping, failed } = facts
+  // Whatever it says beside can't be trusted to mean what it seems to.
+  if (failed?.code === 'PROTOCOL_UNKNOWN') return { kind: 'misused', error: error(facts, failed.code, failed.message) }
   if (exit?.cause === 'ranks' && exit.ranks.length > 0 && exit.ranks.every((rank) => rank.code === 0))
     return { kind: 'done' }
   if (stopping === 'hung') return { kind: 'hung', error: error(facts, 'HUNG', 'made no progress and was ended') }

@@ -3,8 +3,12 @@ import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type MetricValue, WorkerEvent } from '../protocol/worker-event.ts'
 
+const PROTOCOL = 1
 const MAX_LINE = 1 << 20
 const MAX_POINTS = 2000
+/** Names of metrics or artifacts, and commits told: what is more is a worker gone wild, and counts as garbage. */
+const MAX_NAMES = 500
+const MAX_SAVED = 100_000
 
 export type Series = { name: string; points: [step: number, value: number][] }
 export type Sample = { name: string; path: string; caption: string | null; step: number | null }
@@ -55,6 +59,13 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
   }
   switch (event.type) {
     case 'hello':
+      if (event.protocol !== undefined && event.protocol !== PROTOCOL)
+        log.failed ??= {
+          code: 'PROTOCOL_UNKNOWN',
+          message: `the worker speaks version ${event.protocol} of the event protocol, this control plane version ${PROTOCOL}`,
+          hint: 'use a worker and a control plane of the same release',
+          rank,
+        }
       if (rank === 0) log.hello = { versions: event.versions, device: event.device, world: event.world }
       return
     case 'progress':
@@ -70,6 +81,10 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
     case 'metric': {
       if (rank !== 0) return
       const series = log.series.get(event.name) ?? { name: event.name, points: [] }
+      if (log.series.size >= MAX_NAMES && !log.series.has(event.name)) {
+        log.garbage += 1
+        return
+      }
       series.points.push([event.step ?? log.progress?.step ?? series.points.length, event.value])
       if (series.points.length > MAX_POINTS) series.points = series.points.filter((_, i) => i % 2 === 0)
       log.series.set(event.name, series)
@@ -85,6 +100,7 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
         })
       return
     case 'checkpoint':
+      if (log.saved.length >= MAX_SAVED) log.saved.shift()
       log.saved.push({
         step: event.step,
         manifest: event.manifest,
@@ -94,6 +110,10 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
       })
       return
     case 'artifact':
+      if (log.artifacts.size >= MAX_NAMES && !log.artifacts.has(event.name)) {
+        log.garbage += 1
+        return
+      }
       log.artifacts.set(event.name, event.summary ?? null)
       return
     case 'warning':

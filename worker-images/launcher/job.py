@@ -23,11 +23,11 @@ class Job:
         self.code = self._text("code")
         self.command = self._texts("command")
         self.gpus = self._texts("gpus")
-        self.ranks = int(self._number("ranks"))
-        self.cores = int(self._number("cores"))
+        self.ranks = self._count("ranks", 65_536)
+        self.cores = self._count("cores", 65_536)
         self.grace = self._number("grace")
         self.time = None if fields.get("time") is None else self._number("time")
-        self.log_bytes = int(self._number("logBytes"))
+        self.log_bytes = self._count("logBytes", 1 << 40)
         self.secrets = read_secrets(os.path.dirname(path))
 
     def _text(self, name: str) -> str:
@@ -41,6 +41,12 @@ class Job:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self._wrong(name, "a list of strings", value)
         return [str(item) for item in value]
+
+    def _count(self, name: str, most: int) -> int:
+        value = self._fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise self._wrong(name, f"a whole number from 1 to {most}", value)
+        return value
 
     def _number(self, name: str) -> float:
         value = self._fields.get(name)

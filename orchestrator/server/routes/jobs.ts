@@ -71,6 +71,14 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
         'ATTEMPT_NOT_FOUND',
         `${attempt.attempt} left no job.json: it was never launched, or its directory was removed`,
       )
-    return { attempt: view, job: JobFile.parse(JSON.parse(text)) }
+    return { attempt: view, job: readJobFile(text, view.directory) }
   })
+}
+
+function readJobFile(text: string, directory: string): JobFile {
+  try {
+    return JobFile.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new OrchestrateError('JOB_FILE_INVALID', `${directory}/job.json is not what was written there`, { cause })
+  }
 }

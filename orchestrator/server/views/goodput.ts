@@ -23,11 +23,16 @@ export const noPhases: Phases = {
  */
 export function attemptPhases(attempt: Attempt, log: AttemptLog, freeAt: number, now: number): Phases {
   const ended = attempt.endedAt ?? now
-  const first = Math.min(log.firstProgressAt ?? ended, ended)
-  const saving = log.saved.reduce((sum, saved) => sum + saved.stallMs, 0)
+  // Times are the worker's own word, and its clock may be another: none lies outside the attempt.
+  const within = (from: number, at: number): number => Math.min(Math.max(from, at), ended)
+  const first = within(attempt.placedAt, log.firstProgressAt ?? ended)
+  const saving = Math.min(
+    ended - first,
+    log.saved.reduce((sum, saved) => sum + saved.stallMs, 0),
+  )
   const failed = attempt.outcome !== null && attempt.outcome.kind !== 'done'
   const last = log.saved.at(-1)
-  const lost = failed ? ended - Math.max(first, last?.at ?? first) : 0
+  const lost = failed ? ended - within(first, last?.at ?? first) : 0
   const step = log.progress?.step ?? 0
   const stepsComputed = Math.max(0, step - log.firstStep)
   return {

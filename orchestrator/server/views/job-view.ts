@@ -28,7 +28,7 @@ export async function jobView(context: Context, job: Job, run: Run): Promise<Job
           : job.shards.filter((shard) => shard.state === 'committed').length,
       running: job.shards.filter((shard) => shard.state === 'running').length,
     },
-    progress: isOver(job) ? null : progressOf(logs, job),
+    progress: isOver(job) ? null : progressOf(logs, job.shards.length),
     waits: waitsOf(context, job),
     error: job.error,
     metrics: job.metrics,
@@ -48,27 +48,29 @@ function latestOfEachShard(attempts: readonly Attempt[]): Attempt[] {
 }
 
 /** Shards add up: their steps, their rates. */
-function progressOf(logs: AttemptLog[], job: Job): Progress | null {
+export function progressOf(logs: AttemptLog[], shards: number): Progress | null {
   const started = logs.filter((log) => log.progress !== null)
   const first = started[0]
   if (!first?.progress) return null
   const sum = (pick: (log: AttemptLog) => number): number => started.reduce((total, log) => total + pick(log), 0)
   const step = sum((log) => log.progress?.step ?? 0)
-  const of = sum((log) => log.progress?.of ?? 0) * (job.shards.length / started.length)
-  const rate = sum((log) => rateOf(log) ?? 0) || null
+  const of = sum((log) => log.progress?.of ?? 0) * (shards / started.length)
+  const rate = sum((log) => rateOf(log) ?? 0)
   const loss = first.series.get('loss')?.points.map(([, value]) => value) ?? []
   const saved = first.saved.at(-1)
   return {
     step,
     of,
     unit: first.progress.unit,
-    rate,
-    eta: rate ? Math.max(0, of - step) / rate : null,
+    rate: rate > 0 ? rate : null,
+    eta: rate > 0 ? finite(Math.max(0, of - step) / rate) : null,
     loss: loss.at(-1) ?? null,
     curve: thin(loss, 60),
     savedAt: saved?.step ?? null,
   }
 }
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
 
 function rateOf(log: AttemptLog): number | null {
   const [first, last] = [log.recent[0], log.recent.at(-1)]
@@ -81,7 +83,7 @@ export function thin(values: number[], most: number): number[] {
   if (values.length <= most) return values
   return Array.from({ length: most }, (_, i) => {
     const part = values.slice(Math.floor((i * values.length) / most), Math.floor(((i + 1) * values.length) / most))
-    return part.reduce((sum, value) => sum + value, 0) / part.length
+    return part.reduce((mean, value) => mean + value / part.length, 0) // a sum may overflow
   })
 }
 

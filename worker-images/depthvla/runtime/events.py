@@ -32,7 +32,8 @@ class Events:
     def hello(self, *, device: str, world: int) -> None:
         self._write(
             "hello",
-            versions=versions(), device=device, rank=self.rank, world=world, host=socket.gethostname(), pid=os.getpid(),
+            protocol=1, versions=versions(), device=device,
+            rank=self.rank, world=world, host=socket.gethostname(), pid=os.getpid(),
         )  # fmt: skip
 
     def progress(self, step: float, of: float, unit: str) -> None:

@@ -106,25 +106,62 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
     path = directory / "job.json"
     rank, world = int(environment.get("RANK", "0")), int(environment.get("WORLD_SIZE", "1"))
     try:
-        raw = json.loads(path.read_bytes())
-        if raw["protocol"] != 1:
-            raise ValueError(f"protocol {raw['protocol']} is not 1")
+        raw = _dict(json.loads(path.read_bytes()), "job.json")
+        if raw.get("protocol") != 1:
+            raise ValueError(f"protocol {raw.get('protocol')} is not 1")
+        store, checkpoint = _dict(raw["store"], "store"), _dict(raw["checkpoint"], "checkpoint")
         return Job(
             directory=directory,
-            attempt=raw["attempt"], job=raw["job"], stage=raw["stage"], entry=raw["entry"],
-            shard=raw["shard"], shards=raw["shards"], fence=raw["fence"],
-            config=raw["config"],
+            attempt=_text(raw, "attempt"), job=_text(raw, "job"), stage=_text(raw, "stage"), entry=_text(raw, "entry"),
+            shard=_count(raw, "shard", 0), shards=_count(raw, "shards"), fence=_count(raw, "fence"),
+            config=_dict(raw["config"], "config"),
             inputs={
-                name: Input(Path(i["path"]), i["format"], i["digest"])
-                for name, i in raw["inputs"].items() if i is not None
+                name: _input(_dict(each, name))
+                for name, each in _dict(raw["inputs"], "inputs").items() if each is not None
             },
-            outputs=tuple(raw["outputs"]),
-            ranks=raw["ranks"], cores=raw["cores"], gpus=tuple(raw["gpus"]),
-            store=StoreAddress(raw["store"]["url"], raw["store"].get("endpoint"), raw["store"].get("region")),
-            prefix=raw["prefix"], resume=tuple(raw["resume"]),
-            checkpoint=CheckpointPolicy(raw["checkpoint"]["every"]),
+            outputs=_texts(raw, "outputs"),
+            ranks=_count(raw, "ranks"), cores=_count(raw, "cores"), gpus=_texts(raw, "gpus"),
+            store=StoreAddress(_text(store, "url"), _maybe(store, "endpoint"), _maybe(store, "region")),
+            prefix=_text(raw, "prefix"), resume=_texts(raw, "resume"),
+            checkpoint=CheckpointPolicy(None if checkpoint["every"] is None else _count(checkpoint, "every")),
             rank=rank, local_rank=int(environment.get("LOCAL_RANK", rank)), world=world,
             events=Events(directory / f"events.{rank}.jsonl", rank),
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WorkerError("JOB_FILE_INVALID", f"{path}: {error!r}", exit_code=USAGE) from error
+    except (OSError, ValueError, KeyError, RecursionError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise WorkerError("JOB_FILE_INVALID", f"{path}: {what}", exit_code=USAGE) from error
+
+
+def _input(raw: Mapping[str, Json]) -> Input:
+    return Input(Path(_text(raw, "path")), _maybe(raw, "format"), _text(raw, "digest"))
+
+
+def _dict(value: Json, name: str) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name}: expected an object, found {value!r}")
+    return value
+
+
+def _text(raw: Mapping[str, Json], name: str) -> str:
+    value = raw[name]
+    if not isinstance(value, str):
+        raise ValueError(f"{name}: expected a string, found {value!r}")
+    return value
+
+
+def _maybe(raw: Mapping[str, Json], name: str) -> str | None:
+    return None if raw.get(name) is None else _text(raw, name)
+
+
+def _texts(raw: Mapping[str, Json], name: str) -> tuple[str, ...]:
+    value = raw[name]
+    if not isinstance(value, list):
+        raise ValueError(f"{name}: expected a list of strings, found {value!r}")
+    return tuple(_text({name: each}, name) for each in value)
+
+
+def _count(raw: Mapping[str, Json], name: str, least: int = 1) -> int:
+    value = raw[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}: expected a whole number ≥ {least}, found {value!r}")
+    return value
