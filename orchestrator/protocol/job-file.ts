@@ -48,7 +48,11 @@ export const JobFile = z.strictObject({
   /** Store keys of checkpoint manifests that may be resumed from, best first; a broken one falls to the next. */
   resume: z.array(z.string()),
   /** How often to save. What is kept isn't the worker's to say: a replaced one that wakes up must not be able to delete. */
-  checkpoint: z.strictObject({ every: z.int().min(1).nullable() }),
+  checkpoint: z.strictObject({
+    every: z.int().min(1).nullable(),
+    /** Save at the last step too, where the output makes it useless but for a comparison. */
+    final: z.boolean().optional(),
+  }),
   /** Seconds between SIGTERM and SIGKILL. */
   grace: z.number().positive(),
   /** Seconds that the attempt may run, or null. */

@@ -110,14 +110,14 @@ def attempts(tmp_path: Path) -> Iterator[Make]:
 
     def make(
         name: str, entry: str, config: dict[str, Any], inputs: dict[str, Path], *,
-        ranks: int = 1, every: int | None = None, shard: int = 0, shards: int = 1,
+        ranks: int = 1, every: int | None = None, final: bool = False, shard: int = 0, shards: int = 1,
     ) -> Attempt:  # fmt: skip
         job = {
             "protocol": 1, "attempt": f"a-{name}-1", "job": "k" * 64, "stage": name, "shard": shard, "shards": shards,
             "fence": 1, "command": ["python", "-m", "depthvla"], "code": str(WORKERS), "entry": entry, "config": config,
             "inputs": {k: {"path": str(v), "format": None, "digest": "0"} for k, v in inputs.items()},
             "outputs": [], "ranks": ranks, "cores": ranks, "gpus": [], "store": {"url": f"file://{tmp_path}/{name}.store"},
-            "prefix": "jobs/k/s0/1", "resume": [], "checkpoint": {"every": every}, "grace": 30,
+            "prefix": "jobs/k/s0/1", "resume": [], "checkpoint": {"every": every, "final": final}, "grace": 30,
             "time": None, "memory": None, "logBytes": 100_000, "secrets": None,
         }  # fmt: skip
         made.append(Attempt(tmp_path / name, job))

@@ -19,12 +19,26 @@ def weights(attempt: Any, output: str = "model") -> bytes:
     return bytes((attempt.output(output) / "model.safetensors").read_bytes())
 
 
+def last_state(attempt: Any) -> tuple[int, list[dict[str, Any]]]:
+    """Step and files, with their hashes, of the newest checkpoint."""
+    manifest = json.loads((attempt.store / attempt.manifests()[0]).read_text())
+    return manifest["step"], manifest["files"]
+
+
+def curve(*attempts: Any) -> dict[tuple[str, int], set[float]]:
+    """Every value that was told of a metric at a step."""
+    told: dict[tuple[str, int], set[float]] = {}
+    for event in (e for attempt in attempts for e in attempt.events("metric")):
+        told.setdefault((event["name"], event["step"]), set()).add(event["value"])
+    return told
+
+
 @pytest.mark.parametrize(("ranks", "sharing"), [(1, "replicate"), (2, "replicate"), (2, "shard")])
 def test_a_killed_and_resumed_run_ends_with_the_bits_of_one_that_was_not(
     attempts: Make, scenes: Path, ranks: int, sharing: str
 ) -> None:
     config = {**CONFIG, "sharing": sharing}
-    twin = attempts("twin", "depth_pretrain", config, {"scenes": scenes}, ranks=ranks).begin()
+    twin = attempts("twin", "depth_pretrain", config, {"scenes": scenes}, ranks=ranks, final=True).begin()
     assert twin.wait() == [0] * ranks, twin.stderr()
     first = attempts("killed", "depth_pretrain", config, {"scenes": scenes}, ranks=ranks, every=EVERY).begin()
     first.until("checkpoint", 2)
@@ -37,12 +51,16 @@ def test_a_killed_and_resumed_run_ends_with_the_bits_of_one_that_was_not(
     assert manifest["metrics"]["loss"] in [e["value"] for e in first.events("metric") if e["name"] == "loss"]
     assert manifest["step"] < STEPS
     assert len([f for f in manifest["files"] if f["path"].endswith(".distcp")]) == ranks
-    second = first.next(kept).begin()
+    second = first.next(kept, checkpoint={**first.job["checkpoint"], "final": True}).begin()
     assert second.wait() == [0] * ranks, second.stderr()
     assert second.events("warning") == []
     assert second.events("progress")[0]["step"] > manifest["step"]
     assert json.loads((second.store / second.manifests()[0]).read_text())["parent"] == kept[0]
     assert weights(second) == weights(twin)
+    step, files = last_state(second)
+    assert (step, files) == last_state(twin)
+    assert step == STEPS
+    assert curve(first, second) == curve(twin)
 
 
 def test_joint_training_with_all_its_parts_resumes_bit_for_bit(
@@ -120,15 +138,21 @@ def test_a_broken_checkpoint_is_said_and_the_one_before_is_taken(stopped: Any) -
     assert json.loads((second.store / second.manifests()[0]).read_text())["parent"] == older
 
 
-def test_a_checkpoint_of_two_ranks_resumes_on_one_and_says_that_bits_may_differ(attempts: Make, scenes: Path) -> None:
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+def test_a_checkpoint_resumes_on_another_number_of_ranks_and_says_that_bits_may_differ(
+    attempts: Make, scenes: Path, before: int, after: int
+) -> None:
     config = {**CONFIG, "sharing": "shard"}
-    first = attempts("two", "depth_pretrain", config, {"scenes": scenes}, ranks=2, every=EVERY).begin()
+    first = attempts("first", "depth_pretrain", config, {"scenes": scenes}, ranks=before, every=EVERY).begin()
     first.until("checkpoint")
     first.signal(signal.SIGTERM)
-    assert first.wait() == [75, 75], first.stderr()
-    second = first.next(first.manifests(), ranks=1).begin()
-    assert second.wait() == [0], second.stderr()
-    assert ["bits may differ" in e["message"] for e in second.events("warning")] == [True]
+    assert first.wait() == [75] * before, first.stderr()
+    saved = first.events("checkpoint")[-1]["step"]
+    second = first.next(first.manifests(), ranks=after).begin()
+    assert second.wait() == [0] * after, second.stderr()
+    assert second.events("progress")[0]["step"] > saved
+    for rank in range(after):
+        assert ["bits may differ" in e["message"] for e in second.events("warning", rank)] == [True]
 
 
 def test_checkpoints_that_are_all_unusable_are_said_and_training_starts_over(stopped: Any) -> None:

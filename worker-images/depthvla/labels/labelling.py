@@ -58,7 +58,9 @@ class Labelling:
         self.done.append(episode)
 
     def commit(self) -> None:
-        """Commits the episodes labelled so far; what the last commit has is carried over inside the store."""
+        """Commits the episodes labelled so far, if any is new; what the last commit has is carried over there."""
+        if self.last and self.last.step == len(self.done):
+            return
         started = time.perf_counter()
         before = {f.path: f for f in self.last.files} if self.last else {}
         step = len(self.done)

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -35,12 +35,35 @@ State = dict[str, Tensor]
 T = TypeVar("T")
 
 
+class OfRank(Protocol):
+    """What each rank keeps for itself, as JSON: sums over its own part of the batches, say."""
+
+    def take(self) -> Json: ...
+
+    def put(self, saved: Json) -> None: ...
+
+
+class _RankFile(TypedDict):
+    """`rank.<n>.json`"""
+
+    randomness: randomness.Randomness
+    own: Json
+
+
+class _Writer(FileSystemWriter):
+    """Writes the same bytes for the same state: no random name of the save, no path of this host."""
+
+    def storage_meta(self) -> None:
+        return None
+
+
 class Checkpoints:
     """The checkpoints of one training: what is saved are tensors that training changes in place."""
 
-    def __init__(self, job: Job, state: State, cursor: Mapping[str, Json]) -> None:
+    def __init__(self, job: Job, state: State, own: OfRank, cursor: Mapping[str, Json]) -> None:
         self.job = job
         self.state = state
+        self.own = own
         self.cursor = cursor
         self.log = CommitLog(job)
         self._thread: threading.Thread | None = None
@@ -59,12 +82,12 @@ class Checkpoints:
         started = time.perf_counter()
         self.wait()
         copy = {name: _to_host(t) for name, t in self.state.items()}
-        numbers = randomness.take()
+        mine: _RankFile = {"randomness": randomness.take(), "own": self.own.take()}
         stall = (time.perf_counter() - started) * 1000
 
         def run() -> None:
             try:
-                self._write(step, copy, numbers, metrics, stall)
+                self._write(step, copy, mine, metrics, stall)
             except BaseException as error:
                 self._error = error
 
@@ -95,17 +118,15 @@ class Checkpoints:
             self.job.events.warning("no checkpoint can be used: training starts from the beginning")
         return 0
 
-    def _write(
-        self, step: int, copy: State, numbers: randomness.Randomness, metrics: Mapping[str, float], stall: float
-    ) -> None:
+    def _write(self, step: int, copy: State, mine: _RankFile, metrics: Mapping[str, float], stall: float) -> None:
         folder = self.job.directory / f"saving.{self.job.rank}" / str(step)
 
         def upload() -> list[FileEntry]:
             folder.mkdir(parents=True)
             # Every rank must reach the collectives in here, so what may fail by itself comes before or after.
-            writer = FileSystemWriter(folder, sync_files=False)
+            writer = _Writer(folder, sync_files=False)
             save_parts(dict(copy), storage_writer=writer, process_group=self._group, no_dist=self._group is None)
-            (folder / f"rank.{self.job.rank}.json").write_text(json.dumps(numbers))
+            (folder / f"rank.{self.job.rank}.json").write_text(json.dumps(mine))
             return [self.log.put(step, p, p.name) for p in sorted(folder.iterdir())]
 
         def commit() -> Manifest | None:
@@ -134,7 +155,7 @@ class Checkpoints:
                 self.log.fetch(manifest, folder)
             return manifest
 
-        def load() -> tuple[State, randomness.Randomness | None]:
+        def load() -> tuple[State, _RankFile | None]:
             staged = {name: torch.empty_like(t, device="cpu") for name, t in self.state.items()}
             try:
                 reader = FileSystemReader(folder)
@@ -147,7 +168,7 @@ class Checkpoints:
 
         try:
             manifest = self._together(fetch)[self.job.rank]
-            loaded, numbers = self._each(load)
+            loaded, own = self._each(load)
         except WorkerError as error:
             if error.code != "CHECKPOINT_BROKEN":
                 raise
@@ -160,8 +181,9 @@ class Checkpoints:
         with torch.no_grad():
             for name, t in self.state.items():
                 t.copy_(loaded[name])
-        if manifest.world == self.job.world and numbers:
-            randomness.put(numbers)
+        if manifest.world == self.job.world and own:
+            randomness.put(own["randomness"])
+            self.own.put(own["own"])
         else:
             world = f"{self.job.world} ranks from a checkpoint of {manifest.world}"
             self.job.events.warning(f"resumed on {world}: the last bits may differ from a run that was not stopped")

@@ -34,6 +34,11 @@ class StoreAddress:
 @dataclass(frozen=True)
 class CheckpointPolicy:
     every: int | None
+    final: bool = False
+
+    def is_due(self, done: int, steps: int) -> bool:
+        """Whether to save after so many steps. After the last there is the output: it is saved too only if asked."""
+        return self.final if done == steps else self.every is not None and done % self.every == 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,9 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
             ranks=_count(raw, "ranks"), cores=_count(raw, "cores"), gpus=_texts(raw, "gpus"),
             store=StoreAddress(_text(store, "url"), _maybe(store, "endpoint"), _maybe(store, "region")),
             prefix=_text(raw, "prefix"), resume=_texts(raw, "resume"),
-            checkpoint=CheckpointPolicy(None if checkpoint["every"] is None else _count(checkpoint, "every")),
+            checkpoint=CheckpointPolicy(
+                None if checkpoint["every"] is None else _count(checkpoint, "every"), checkpoint.get("final") is True
+            ),
             rank=rank, local_rank=int(environment.get("LOCAL_RANK", rank)), world=world,
             events=Events(directory / f"events.{rank}.jsonl", rank),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The state of the global random generators. Nothing here draws from them, but a library might."""
+"""The global random generators. But for a model's first weights nothing here draws from them, but a library might."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ class Randomness(TypedDict):
     numpy: list[object]
     torch: str
     cuda: str | None
+
+
+def start(seed: int) -> None:
+    """Sets them to a start that is the same for every process, not the operating system's choice."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
 
 def take() -> Randomness:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from depthvla.runtime import signals
 from depthvla.runtime.checkpoint import Checkpoints, State
+from depthvla.runtime.config import Json
 from depthvla.runtime.distributed import sum_gradients, total, whole
 from depthvla.runtime.failure import SOFTWARE, TRY_AGAIN, WorkerError
 from depthvla.runtime.job import Job
@@ -68,10 +69,10 @@ def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: t
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=o.lr, weight_decay=o.weight_decay, betas=(0.9, 0.95), fused=True)
     state = training_state(model, optimizer)
-    checkpoints = Checkpoints(job, state, {"seed": o.seed, "sharing": o.sharing})
+    curve = _Curve(job, losses.names, o.steps)
+    checkpoints = Checkpoints(job, state, curve, {"seed": o.seed, "sharing": o.sharing})
     with signals.held():
         start = checkpoints.resume()
-        curve = _Curve(job, losses.names, o.steps)
         try:
             for step in range(start, o.steps):
                 counts = losses.draw(step)
@@ -93,8 +94,7 @@ def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: t
                 optimizer.zero_grad()
                 done = step + 1
                 curve.add(done, means, device)
-                due = job.checkpoint.every is not None and done % job.checkpoint.every == 0 and done < o.steps
-                if save or stop or due:
+                if save or stop or job.checkpoint.is_due(done, o.steps):
                     checkpoints.save(done, curve.metrics())
                 if stop:
                     checkpoints.wait()
@@ -142,6 +142,14 @@ class _Curve:
             return {}
         parts = {f"loss.{name}": value for name, value in self.last.items()} if len(self.last) > 1 else {}
         return {"loss": sum(self.last.values()), **parts}
+
+    def take(self) -> Json:
+        """What a resumed training needs to tell the same values at the same steps."""
+        return {"last": dict(self.last), "sums": list(self._sums), "n": self._n}
+
+    def put(self, saved: Json) -> None:
+        own = cast("dict[str, Any]", saved)
+        self.last, self._sums, self._n = own["last"], own["sums"], own["n"]
 
     def add(self, done: int, means: Sequence[Tensor], device: torch.device) -> None:
         self._sums = [s + float(m.detach()) for s, m in zip(self._sums, means, strict=True)]

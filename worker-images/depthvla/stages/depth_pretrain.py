@@ -35,13 +35,12 @@ class Config:
 )
 def run(job: Job, config: Config) -> None:
     """Pretrains the depth expert with the scale-invariant loss, and scores it on cameras never seen."""
-    import torch
-
     from depthvla.data.scenes import load_scenes
     from depthvla.labels.score import mean_log
     from depthvla.model.depth import DepthExpert
     from depthvla.model.files import save_model
     from depthvla.model.presets import PRESETS
+    from depthvla.runtime import randomness
     from depthvla.runtime.distributed import process_group, set_up_torch, share, whole_state
     from depthvla.runtime.training import Optimisation, train
     from depthvla.training.depth import DepthLoss, predict, score_held_out, show_held_out
@@ -52,7 +51,7 @@ def run(job: Job, config: Config) -> None:
     if not len(training) or not len(held_out):
         raise WorkerError("DATA_EMPTY", f"{len(training)} frames to train on and {len(held_out)} held out: need both")
     device = set_up_torch(job)
-    torch.manual_seed(config.seed)
+    randomness.start(config.seed)
     model = DepthExpert(size)
     model.start_at(mean_log(training.depth))
     with process_group(job), signals.held():

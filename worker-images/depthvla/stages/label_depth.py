@@ -44,4 +44,6 @@ def run(job: Job, config: Config) -> None:
                 work.commit()
                 committed = time.monotonic()
             signals.stop_here()
+        if job.checkpoint.final:
+            work.commit()
     work.finish()

@@ -47,9 +47,8 @@ class Config:
 )
 def run(job: Job, config: Config) -> None:
     """Trains vision-language, depth and action experts jointly with the flow and the depth loss."""
-    import torch
-
     from depthvla.model.depthvla import DepthVLA
+    from depthvla.runtime import randomness
     from depthvla.runtime.distributed import process_group, set_up_torch, share, whole_state
     from depthvla.runtime.training import Optimisation, train
     from depthvla.training.joint import FlowAndDepth, JointLoss, JointSettings
@@ -58,7 +57,7 @@ def run(job: Job, config: Config) -> None:
     data = read_data(job, config)
     size = size_of(config, data.demos)
     device = set_up_torch(job)
-    torch.manual_seed(config.seed)
+    randomness.start(config.seed)
     model = DepthVLA(size)
     start_depth(job, config, model, data)
     trainee = FlowAndDepth(model)
