@@ -184,7 +184,7 @@ class Checkpoints:
         if manifest.world == self.job.world and own:
             randomness.put(own["randomness"])
             self.own.put(own["own"])
-        else:
+        elif self.job.rank == 0:
             world = f"{self.job.world} ranks from a checkpoint of {manifest.world}"
             self.job.events.warning(f"resumed on {world}: the last bits may differ from a run that was not stopped")
         return manifest
