@@ -48,6 +48,11 @@ const errors = {
   REDIS_UNWRITABLE: { exit: 4, hint: 'use a primary, not a replica, with memory and disk to spare' },
   REDIS_EVICTS: { exit: 4, hint: 'set maxmemory-policy noeviction: queued work would be lost' },
   REDIS_TOO_OLD: { exit: 4, hint: 'use Redis 6.2 or newer; `npm run setup` brings one' },
+  REDIS_RESTARTED: {
+    exit: 4,
+    hint: 'wait a moment, then ask again; `orchestrate recover` shows what was found and what was put back',
+  },
+  STORE_EMPTY: { exit: 4, hint: 'check ORCHESTRATE_STORE: there is nothing in it that a ledger could be rebuilt from' },
   PYTHON_MISSING: { exit: 4, hint: 'run `npm run setup`' },
   PYTHON_INCOMPLETE: {
     exit: 4,

@@ -9,14 +9,17 @@
   KEYS[5] ended         sorted set: attempts that are over, by when
   ARGV[1] aggregate  ARGV[2] version expected  ARGV[3] nonce  ARGV[4] time of the first event, ms
   ARGV[5] now, ms  ARGV[6] forget attempts that ended before, ms  ARGV[7] '1': the store has these events already
-  ARGV[8] number of attempts that end, then these, then the events
+  ARGV[8] run id of the server that the caller knows  ARGV[9] number of attempts that end, then these, then the events
 
-  Returns {1, version}, or {0, version} when somebody was faster.
+  Returns {1, version}, or {0, version} when somebody was faster, or {-1, 0} when this is another server: it may have
+  come back older than it went, and nothing is written to it before its data have been compared.
   The same call again (its reply was lost, so the client sent it once more) finds its own nonce and says what it said before.
 ]]
 local aggregate, expected, nonce, now = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[5]
-local attempts = tonumber(ARGV[8])
-local first = 9 + attempts
+if string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ~= ARGV[8] then return { -1, 0 } end
+
+local attempts = tonumber(ARGV[9])
+local first = 10 + attempts
 local count = #ARGV - first + 1
 local version = redis.call('LLEN', KEYS[1])
 
@@ -35,7 +38,7 @@ if ARGV[7] ~= '1' then
   redis.call('HSET', KEYS[3], aggregate, from .. ' ' .. (expected + count))
 end
 
-for i = 9, first - 1 do
+for i = 10, first - 1 do
   redis.call('HDEL', KEYS[4], ARGV[i])
   redis.call('ZADD', KEYS[5], now, ARGV[i])
 end

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { RedisLink } from './connect-redis.ts'
 import type { Keys } from './keys.ts'
-import { asRedisError } from './redis-errors.ts'
+import { asRedisError, restarted } from './redis-errors.ts'
 import { loadScript, runScript } from './run-script.ts'
 
 const reserveScript = loadScript(new URL('./reserve-3.lua', import.meta.url))
@@ -31,14 +31,14 @@ export type Reserved =
  * `Ledger.append`.
  */
 export class Capacity {
+  readonly #link: RedisLink
   readonly #redis: Redis
   readonly #keys: Keys
-  readonly #address: string
 
   constructor(link: RedisLink) {
+    this.#link = link
     this.#redis = link.redis
     this.#keys = link.keys
-    this.#address = link.shown
   }
 
   /** Says what a host has now. Reservations stay as they are, even where it has become too small for them. */
@@ -54,10 +54,19 @@ export class Capacity {
   /** Reserves all that an attempt needs on one host. Asking again returns the first answer; an ended attempt gets none. */
   async reserve(pool: string, attempt: string, need: { cores: number; gpus: number }): Promise<Reserved> {
     const keys = [this.#keys.hosts(pool), this.#keys.reservations(pool), this.#keys.ended(pool)]
-    const reply = await this.#ask(() => runScript(this.#redis, reserveScript, keys, [attempt, need.cores, need.gpus]))
+    const { compared, shown } = this.#link
+    const args = [attempt, need.cores, need.gpus, compared]
+    const reply = await this.#ask(() => runScript(this.#redis, reserveScript, keys, args))
     const [ok, text] = reply as [number, string]
+    if (ok === -1) throw restarted(shown)
     if (ok !== 1) return { ok: false, why: text }
     return { ok: true, ...reservation(attempt, text) }
+  }
+
+  /** Puts back what an attempt that was placed has: just that, whoever else may seem to have it. False: it was there. */
+  async restore(pool: string, { attempt, host, cores, gpus }: Reservation): Promise<boolean> {
+    const text = JSON.stringify({ host, cores, gpus: gpus.join(',') })
+    return (await this.#ask(() => this.#redis.hsetnx(this.#keys.reservations(pool), attempt, text))) === 1
   }
 
   /**
@@ -96,7 +105,7 @@ export class Capacity {
     try {
       return await command()
     } catch (error) {
-      throw asRedisError(error, this.#address)
+      throw asRedisError(error, this.#link.shown)
     }
   }
 }

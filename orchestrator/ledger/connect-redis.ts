@@ -17,6 +17,8 @@ export type RedisLink = {
   warnings: string[]
   /** Names the server process and its data: when it changes, Redis was started anew and may have come back older. */
   runId(): Promise<string>
+  /** Run id of the server whose data were compared with what is known: to any other, no event and no reservation is written. */
+  compared: string
   /** One more connection that waits for Redis as long as it takes: for a consumer that blocks. The caller closes it. */
   open(name: string): Redis
   close(): Promise<void>
@@ -41,7 +43,7 @@ export async function connectRedis(
   const keys = keysOf(namespace)
   const redis = await connect(options, shown, onError)
   try {
-    const { version, warnings } = await check(redis, keys, shown)
+    const { version, warnings, runId } = await check(redis, keys, shown)
     return {
       redis,
       keys,
@@ -52,6 +54,7 @@ export async function connectRedis(
         const info = await redis.info('server').catch((error: unknown) => Promise.reject(asRedisError(error, shown)))
         return field(info, 'run_id')
       },
+      compared: runId,
       open: (name) => {
         const more = new Redis({
           ...options,
@@ -103,7 +106,9 @@ async function connect(options: RedisOptions, shown: string, onError: (error: Er
   return redis
 }
 
-async function check(redis: Redis, keys: Keys, shown: string): Promise<{ version: string; warnings: string[] }> {
+type Fitness = { version: string; warnings: string[]; runId: string }
+
+async function check(redis: Redis, keys: Keys, shown: string): Promise<Fitness> {
   const info = await redis.info()
   const version = field(info, 'redis_version')
   const [major = 0, minor = 0] = version.split('.').map(Number)
@@ -118,6 +123,7 @@ async function check(redis: Redis, keys: Keys, shown: string): Promise<{ version
   const kept = field(info, 'aof_enabled') === '1'
   return {
     version,
+    runId: field(info, 'run_id'),
     warnings: kept
       ? []
       : [

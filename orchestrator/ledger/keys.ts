@@ -1,7 +1,7 @@
 /** Names of everything in Redis. The braces make one hash slot of a namespace, so that scripts over many keys work on a cluster. */
 export type Keys = ReturnType<typeof keysOf>
 
-/** `namespace` keeps the control planes that share one Redis apart: one per state directory and store. */
+/** `namespace` keeps what belongs to different stores apart where they share one Redis. */
 export function keysOf(namespace: string) {
   if (!/^[^{}\s]+$/.test(namespace)) throw new Error(`a namespace has no braces and no spaces: ${namespace}`)
   const prefix = `orchestrate:{${namespace}}`
@@ -19,6 +19,8 @@ export function keysOf(namespace: string) {
     reservations: (pool: string) => `${prefix}:pool:${pool}:reservations`,
     /** Sorted set: attempts that are over, by when they ended. */
     ended: (pool: string) => `${prefix}:pool:${pool}:ended`,
+    /** String: the server and the control plane (its epoch) that these data were last compared with the store by. */
+    compared: `${prefix}:compared`,
     /** Written and forgotten to see whether writing works. */
     probe: `${prefix}:probe`,
     /** BullMQ puts its keys under this. */

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { RedisLink } from './connect-redis.ts'
 import type { Keys } from './keys.ts'
 import { limits } from './limits.ts'
-import { asRedisError } from './redis-errors.ts'
+import { asRedisError, restarted } from './redis-errors.ts'
 import { loadScript, runScript } from './run-script.ts'
 
 const appendScript = loadScript(new URL('./append-5.lua', import.meta.url))
@@ -26,14 +26,14 @@ export type Unmirrored = { aggregate: string; from: number; count: number }
  * its events. All methods throw REDIS_* when Redis can't be asked; an append that throws may have happened or not.
  */
 export class Ledger {
+  readonly #link: RedisLink
   readonly #redis: Redis
   readonly #keys: Keys
-  readonly #address: string
 
   constructor(link: RedisLink) {
+    this.#link = link
     this.#redis = link.redis
     this.#keys = link.keys
-    this.#address = link.shown
   }
 
   /**
@@ -45,9 +45,15 @@ export class Ledger {
     return this.#append(aggregate, expectedVersion, events, false, release)
   }
 
-  /** Puts back events that came from the store. `present`: the ledger has some already, and keeps them. */
-  async restore(aggregate: string, events: object[]): Promise<'restored' | 'present'> {
-    return (await this.#append(aggregate, 0, events, true)).ok ? 'restored' : 'present'
+  /** Puts back events that came from the store, number `from` on. `present`: the ledger has those already, and keeps them. */
+  async restore(aggregate: string, events: object[], from = 0): Promise<'restored' | 'present'> {
+    return (await this.#append(aggregate, from, events, true)).ok ? 'restored' : 'present'
+  }
+
+  /** Drops what the ledger has of an aggregate: the store tells another story, and the store is right. */
+  async forget(aggregate: string): Promise<void> {
+    const { log, unmirrored } = this.#keys
+    await this.#ask(() => this.#redis.multi().del(log(aggregate)).hdel(unmirrored, aggregate).exec())
   }
 
   /** Events of an aggregate as they were appended: `count` of them, or all, from number `from` on. */
@@ -59,6 +65,22 @@ export class Ledger {
 
   async version(aggregate: string): Promise<number> {
     return this.#ask(() => this.#redis.llen(this.#keys.log(aggregate)))
+  }
+
+  /** The same for many aggregates, in few round trips. */
+  async versions(aggregates: string[]): Promise<Map<string, number>> {
+    const found = new Map<string, number>()
+    for (let i = 0; i < aggregates.length; i += 1000) {
+      const names = aggregates.slice(i, i + 1000)
+      const pipeline = this.#redis.pipeline()
+      for (const name of names) pipeline.llen(this.#keys.log(name))
+      const replies = (await this.#ask(() => pipeline.exec())) ?? []
+      for (const [index, [error, length]] of replies.entries()) {
+        if (error) throw asRedisError(error, this.#link.shown)
+        found.set(names[index] ?? '', Number(length))
+      }
+    }
+    return found
   }
 
   /** Names of all aggregates of a kind, oldest first. */
@@ -111,6 +133,7 @@ export class Ledger {
           now,
           now - limits.endedKept,
           mirrored ? '1' : '0',
+          this.#link.compared,
           attempts.length,
           ...attempts,
           ...events.map((event) => JSON.stringify(event)),
@@ -118,6 +141,7 @@ export class Ledger {
       ),
     )
     const [ok, version] = reply as [number, number]
+    if (ok === -1) throw restarted(this.#link.shown)
     return { ok: ok === 1, version }
   }
 
@@ -125,7 +149,7 @@ export class Ledger {
     try {
       return await command()
     } catch (error) {
-      throw asRedisError(error, this.#address)
+      throw asRedisError(error, this.#link.shown)
     }
   }
 }

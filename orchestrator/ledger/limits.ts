@@ -21,6 +21,12 @@ export const limits = {
   stop: 30_000,
   /** One PING on the embedded Redis's socket. */
   ping: 5_000,
+  /** How often Redis is written to, to see whether it takes it; and how long it may take to answer that before it counts as away. */
+  heartbeat: 2_000,
+  silence: 5_000,
+  /** First pause before the embedded Redis is started once more after it ended again; doubles with each end within a minute. */
+  restartFirst: 250,
+  restartLongest: 15_000,
   /** Pause between two looks at a socket that is about to appear, or to go. */
   poll: 10,
   /** A look that a worker holds is given to another one this long after the last sign of life. */

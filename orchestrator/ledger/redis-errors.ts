@@ -10,6 +10,10 @@ export function asRedisError(error: unknown, address: string): OrchestrateError 
   return new OrchestrateError(codeOf(message), `Redis at ${address}: ${message}`, { cause: error })
 }
 
+/** The server at the address isn't the one whose data were compared with what is known; nothing was written to it. */
+export const restarted = (address: string): OrchestrateError =>
+  new OrchestrateError('REDIS_RESTARTED', `Redis at ${address} was started anew; what it has is being compared`)
+
 function codeOf(message: string): ErrorCode {
   if (/^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/i.test(message)) return 'REDIS_DENIED'
   if (/^(READONLY|OOM|MISCONF|NOREPLICAS)/.test(message)) return 'REDIS_UNWRITABLE'

@@ -4,13 +4,15 @@
   KEYS[1] hosts         hash: host -> {"cores": n, "gpus": [id, …]} as JSON
   KEYS[2] reservations  hash: attempt -> {"host", "cores", "gpus": "id,id"} as JSON
   KEYS[3] ended         sorted set of attempts that are over: a late call must reserve nothing
-  ARGV[1] attempt  ARGV[2] cores wanted  ARGV[3] GPUs wanted
+  ARGV[1] attempt  ARGV[2] cores wanted  ARGV[3] GPUs wanted  ARGV[4] run id of the server that the caller knows
 
-  Returns {1, reservation}, or {0, why} for "why pending".
+  Returns {1, reservation}, or {0, why} for "why pending", or {-1, ''} when this is another server: it may lack
+  reservations that attempts have.
   Asking twice for one attempt returns the first reservation: the caller may crash in between.
   What is free is counted afresh from the reservations each time, so no counter can drift, and a host may change its
   capacity under them.
 ]]
+if string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ~= ARGV[4] then return { -1, '' } end
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return { 0, 'attempt ' .. ARGV[1] .. ' is over' } end
 local given = redis.call('HGET', KEYS[2], ARGV[1])
 if given then return { 1, given } end

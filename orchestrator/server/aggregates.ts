@@ -1,3 +1,4 @@
+import { OrchestrateError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { applyToJob, foldJob } from '../run/fold-job.ts'
 import type { Job } from '../run/job.ts'
@@ -17,26 +18,38 @@ export const runAggregate = (run: string): string => `run/${run}`
 /** Told of every change, once it is in the ledger. */
 export type Changed = (aggregate: string, events: readonly (JobEvent | RunEvent)[]) => void
 
+export type Around = {
+  changed: Changed
+  /** Told of every event that the ledger has and the store may not have, with its number. */
+  keep: (aggregate: string, from: number, events: readonly object[]) => void
+  /** Asked when the ledger has lost what it had: resolves when it has all of it again. */
+  recover: () => Promise<unknown>
+}
+
 /**
  * All jobs and runs, folded and kept in memory; every change goes through the ledger first. `update` reads the present
- * state, asks what to append, and appends it only if nobody was faster; else it looks again.
+ * state, asks what to append, and appends it only if nobody was faster; else it looks again. A ledger that has less than
+ * it has acknowledged is never believed.
  */
 export class Aggregates {
   readonly jobs = new Map<string, Job>()
   readonly runs = new Map<string, Run>()
   readonly #ledger: Ledger
-  readonly #changed: Changed
+  readonly #around: Around
   readonly #stale = new Set<string>()
+  /** Before, what is read is an earlier control plane's, and the ledger knows what of it the store lacks. */
+  #loaded = false
 
-  constructor(ledger: Ledger, changed: Changed) {
+  constructor(ledger: Ledger, around: Around) {
     this.#ledger = ledger
-    this.#changed = changed
+    this.#around = around
   }
 
   async load(): Promise<void> {
     const [jobs, runs] = await Promise.all([this.#ledger.aggregates('job'), this.#ledger.aggregates('run')])
     await inBatches(jobs, async (aggregate) => this.refreshJob(aggregate.slice('job/'.length)))
     await inBatches(runs, async (aggregate) => this.refreshRun(aggregate.slice('run/'.length)))
+    this.#loaded = true
   }
 
   async updateJob(key: string, change: (job: Job | null) => NewJobEvent[], release?: Release): Promise<Job | null> {
@@ -49,7 +62,7 @@ export class Aggregates {
         let after: Job | null = before
         for (const event of events) after = applyToJob(after, event)
         if (after) this.jobs.set(key, after)
-        this.#changed(jobAggregate(key), events)
+        this.#appended(jobAggregate(key), before?.version ?? 0, events)
         return after
       }
       await this.refreshJob(key)
@@ -66,7 +79,7 @@ export class Aggregates {
         let after: Run | null = before
         for (const event of events) after = applyToRun(after, event)
         if (after) this.runs.set(id, after)
-        this.#changed(runAggregate(id), events)
+        this.#appended(runAggregate(id), before?.version ?? 0, events)
         return after
       }
       await this.refreshRun(id)
@@ -75,31 +88,64 @@ export class Aggregates {
 
   /** Reads again what an append may have changed whose answer got lost. Before each look, so that none sees old state. */
   async freshen(aggregate: string): Promise<void> {
-    if (!this.#stale.has(aggregate)) return
+    if (this.#stale.has(aggregate)) await this.refresh(aggregate)
+  }
+
+  /** Reads an aggregate again. */
+  async refresh(aggregate: string): Promise<void> {
     const [kind, name = ''] = aggregate.split('/')
     if (kind === 'job') await this.refreshJob(name)
     else await this.refreshRun(name)
   }
 
-  async #append(aggregate: string, version: number, events: object[], release?: Release) {
+  /** Number of events of an aggregate that are known here. */
+  version(aggregate: string): number {
+    const [kind, name = ''] = aggregate.split('/')
+    return (kind === 'job' ? this.jobs.get(name) : this.runs.get(name))?.version ?? 0
+  }
+
+  async #append(aggregate: string, version: number, events: object[], release?: Release): Promise<{ ok: boolean }> {
     try {
-      return await this.#ledger.append(aggregate, version, events, release)
+      const answer = await this.#ledger.append(aggregate, version, events, release)
+      if (answer.version < version) await this.#around.recover()
+      return answer
     } catch (error) {
       this.#stale.add(aggregate)
-      throw error
+      if (!(error instanceof OrchestrateError && error.code === 'REDIS_RESTARTED')) throw error
+      await this.#around.recover()
+      return { ok: false }
     }
   }
 
+  #appended(aggregate: string, from: number, events: readonly (JobEvent | RunEvent)[]): void {
+    this.#around.keep(aggregate, from, events)
+    this.#around.changed(aggregate, events)
+  }
+
   async refreshJob(key: string): Promise<void> {
-    const job = foldJob((await this.#ledger.read(jobAggregate(key))) as JobEvent[])
+    const events = (await this.#read(jobAggregate(key))) as JobEvent[]
+    const job = foldJob(events)
     if (job) this.jobs.set(key, job)
     this.#stale.delete(jobAggregate(key))
   }
 
   async refreshRun(id: string): Promise<void> {
-    const run = foldRun((await this.#ledger.read(runAggregate(id))) as RunEvent[])
+    const events = (await this.#read(runAggregate(id))) as RunEvent[]
+    const run = foldRun(events)
     if (run) this.runs.set(id, run)
     this.#stale.delete(runAggregate(id))
+  }
+
+  async #read(aggregate: string): Promise<object[]> {
+    const events = await this.#ledger.read(aggregate)
+    const known = this.version(aggregate)
+    if (events.length < known)
+      throw new OrchestrateError(
+        'REDIS_RESTARTED',
+        `Redis has ${events.length} of the ${known} events of ${aggregate}; it is being compared with the store`,
+      )
+    if (this.#loaded && events.length > known) this.#around.keep(aggregate, known, events.slice(known))
+    return events
   }
 }
 

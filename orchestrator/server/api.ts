@@ -139,6 +139,14 @@ export const CellView = z.object({
 })
 export type CellView = z.infer<typeof CellView>
 
+/** What the whole control plane has trouble with at present. */
+export const Trouble = z.object({
+  /** A sentence. */ what: z.string(),
+  code: z.string(),
+  /** Unix milliseconds. */ since: z.number(),
+})
+export type Trouble = z.infer<typeof Trouble>
+
 export const RunView = z.object({
   run: z.string(),
   pipeline: z.string(),
@@ -155,6 +163,7 @@ export const RunView = z.object({
   /** Topological order, then the file's order. */
   jobs: z.array(JobView),
   pool: z.object({ name: z.string(), cores: z.int(), coresFree: z.int(), gpus: z.int(), gpusFree: z.int() }),
+  troubles: z.array(Trouble).default([]),
   /** Seconds of wall time by what they went to, summed over attempts. */
   goodput: z.object({
     /** Useful step time in wall time. */
@@ -203,6 +212,35 @@ export const CheckpointView = z.object({
 })
 export type CheckpointView = z.infer<typeof CheckpointView>
 
+/** What a comparison of Redis with the store and the engines has found. Aggregates are jobs and runs. */
+export const Findings = z.object({
+  /** Why it was made: the daemon's start, Redis started anew under it, or POST /api/v1/recover. */
+  cause: z.enum(['start', 'restart', 'asked']),
+  at: z.number(),
+  seconds: z.number(),
+  /** Aggregates that the store knows (after a restart: that the daemon knows), and that the ledger had. */
+  store: z.int(),
+  ledger: z.int(),
+  /** Aggregates put back whole; at their end; replaced, because the store told another story. Events put back. */
+  restored: z.int(),
+  tails: z.int(),
+  replaced: z.int(),
+  events: z.int(),
+  /** Fences compared, and attempts taken up again whose placement had got lost. */
+  fences: z.int(),
+  adopted: z.int(),
+  /** Attempts that run, that ended while nobody looked, and that can't be found any more. */
+  running: z.int(),
+  exited: z.int(),
+  lost: z.int(),
+  reservations: z.object({ restored: z.int(), givenBack: z.int() }),
+})
+export type Findings = z.infer<typeof Findings>
+
+/** POST /api/v1/recover: what was found now, and what this daemon had found before, newest first. */
+export const RecoverView = z.object({ now: Findings, before: z.array(Findings) })
+export type RecoverView = z.infer<typeof RecoverView>
+
 export const Health = z.object({
   version: z.string(),
   build: z.string(),
@@ -213,6 +251,7 @@ export const Health = z.object({
   address: z.string().nullable(),
   startedAt: z.number(),
   runs: z.int(),
+  troubles: z.array(Trouble).default([]),
 })
 export type Health = z.infer<typeof Health>
 

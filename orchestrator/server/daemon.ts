@@ -2,14 +2,11 @@ import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { faultPoint } from '../fault-point.ts'
 import type { Health } from './api.ts'
 import { buildId, version } from './build-id.ts'
 import { report } from './conduct/conduct-run.ts'
 import type { Context } from './conduct/context.ts'
 import { everything, look } from './conduct/look.ts'
-import { reconcile } from './conduct/reconcile.ts'
-import { abandonForeign, restoreFromJournal } from './conduct/restore.ts'
 import { lockStateDir } from './daemon-lock.ts'
 import { whenIdle } from './idle.ts'
 import { makeApi } from './listen.ts'
@@ -19,6 +16,7 @@ import { answerErrors } from './routes/errors.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { runRoutes } from './routes/runs.ts'
 import { makeStateDir, type Settings } from './settings.ts'
+import { superviseRedis } from './supervise-redis.ts'
 import { type Undo, unwind } from './undo.ts'
 import { reportPath } from './views/run-view.ts'
 
@@ -47,8 +45,9 @@ export async function startDaemon(settings: Settings, log: Logger): Promise<Daem
   try {
     makeStateDir(settings.stateDir)
     undo.push(await lockStateDir(settings.stateDir))
-    const context = await makeContext(settings, log, stop, undo)
+    const { context, again } = await makeContext(settings, log, stop, undo)
     await conduct(context)
+    superviseRedis(context, again, undo)
     sweep(context, undo)
     const health = await serve(context, stop, undo)
     return { health, stop, stopped: stopped.promise }
@@ -60,16 +59,8 @@ export async function startDaemon(settings: Settings, log: Logger): Promise<Daem
 
 /** Finds out how things are, and has everything looked at from then on. */
 async function conduct(context: Context): Promise<void> {
-  const { capacity, commands, aggregates, journal, host } = context
-  // Pool local is this machine, whatever it was called before: an old name would be room that isn't there.
-  const { hosts } = await capacity.free('local')
-  for (const known of hosts) if (known.host !== host) await capacity.removeHost('local', known.host)
-  await capacity.setHost('local', host, context.hostCapacity)
-  const restored = await restoreFromJournal(context)
-  faultPoint('ledger-restored')
-  await aggregates.load()
-  await abandonForeign(context, restored)
-  await reconcile(context)
+  const { commands, aggregates, journal, recovery } = context
+  await recovery.start()
   await commands.clear()
   await commands.work((aggregate) => look(context, aggregate))
   journal.start()
@@ -111,6 +102,7 @@ async function serve(context: Context, stop: () => void, undo: Undo): Promise<()
     address: tcp ? `http://${tcp.host}:${tcp.port}` : null,
     startedAt,
     runs: aggregates.runs.size,
+    troubles: context.troubles.list(),
   })
   const { app, listen } = makeApi(context.log)
   const idle = whenIdle(settings.idleMs, () => [...aggregates.runs.values()].every((run) => run.state !== 'running'))

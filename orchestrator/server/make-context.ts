@@ -7,6 +7,7 @@ import { Capacity } from '../ledger/capacity.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Commands } from '../queue/commands.ts'
 import { takeControl } from '../store/control.ts'
+import { identityOf } from '../store/identity.ts'
 import { openStore } from '../store/open-store.ts'
 import { Aggregates, type Changed } from './aggregates.ts'
 import { Archive } from './archive-logs.ts'
@@ -14,30 +15,45 @@ import { AttemptLogs } from './attempt-logs.ts'
 import { Changes } from './changes.ts'
 import type { Context } from './conduct/context.ts'
 import { touchedBy } from './conduct/look.ts'
+import { Recovery } from './conduct/recover.ts'
 import { Journal } from './journal.ts'
-import { openRedis } from './open-redis.ts'
+import { type OpenedRedis, openRedis } from './open-redis.ts'
 import { Secrets } from './redact.ts'
 import type { Settings } from './settings.ts'
+import { Troubles } from './troubles.ts'
 import type { Undo } from './undo.ts'
 
+/** `again` starts an embedded Redis again; null where there is none. */
+type Opened = { context: Context; again: OpenedRedis['again'] }
+
 /** Opens everything that a daemon works with; what has to be closed again is put on the undo list. */
-export async function makeContext(settings: Settings, log: Logger, stop: () => void, undo: Undo): Promise<Context> {
+export async function makeContext(settings: Settings, log: Logger, stop: () => void, undo: Undo): Promise<Opened> {
   const host = hostname()
   const store = await openStore(settings.store)
-  const [redis, found] = await Promise.all([openRedis(settings, log, undo), hostCapacity(), store.probe()])
+  const identity = store.probe().then(() => identityOf(store))
+  const [{ link: redis, again }, found] = await Promise.all([
+    openRedis(settings, identity, log, undo),
+    hostCapacity(),
+    identity,
+  ])
   const owner = { stateDir: settings.stateDir, host, pid: process.pid }
   const control = await takeControl(store, owner, (error) => log.warn({ err: error }, 'heartbeat not written'))
   undo.push(() => control.release())
   faultPoint('control-taken')
 
+  const changes = new Changes()
+  const troubles = new Troubles(log, () => changes.tell())
+  const recovery = new Recovery(() => context)
+  if (again) undo.push(() => recovery.close())
   const ledger = new Ledger(redis)
   const commands = new Commands(redis, log)
-  const journal = new Journal(ledger, store, log)
+  const journal = new Journal(ledger, store, log, (error) =>
+    error === null ? troubles.clear('store') : troubles.raise('store', error),
+  )
   undo.push(() => journal.stop())
   const engine = new LocalEngine({ stateDir: settings.stateDir, python: settings.python, log })
   undo.push(() => engine.close())
   engine.warmUp()
-  const changes = new Changes()
   const secrets = new Secrets()
   const logs = new AttemptLogs(
     (attempt) => engine.directory(attempt),
@@ -67,8 +83,14 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     ledger,
     capacity: new Capacity(redis),
     commands,
-    aggregates: new Aggregates(ledger, changed),
+    aggregates: new Aggregates(ledger, {
+      changed,
+      keep: (aggregate, from, events) => journal.keep(aggregate, from, events),
+      recover: () => recovery.again(),
+    }),
     journal,
+    recovery,
+    troubles,
     hostCapacity: { ...found, cores: settings.cores ?? found.cores },
     engine: () => engine,
     logs,
@@ -88,5 +110,5 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
   undo.push(() => {
     for (const watcher of context.watched.values()) watcher.abort()
   })
-  return context
+  return { context, again }
 }

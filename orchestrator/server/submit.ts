@@ -90,7 +90,9 @@ export async function submit(context: Context, submission: Submission): Promise<
   faultPoint('run-submitted')
   // Acknowledged only once it would survive the loss of Redis.
   await context.journal.flush()
-  await context.commands.send(runAggregate(run))
+  await context.commands
+    .send(runAggregate(run))
+    .catch((error: unknown) => context.log.warn({ err: error, run }, 'no look was asked for; the sweep comes by'))
   return run
 }
 

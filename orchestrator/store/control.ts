@@ -44,6 +44,11 @@ export async function takeControl(store: Store, owner: Owner, beatFailed: (error
   }
 }
 
+/** Who took an epoch; null if nobody has. */
+export async function ownerOf(store: Store, epoch: number): Promise<Owner | null> {
+  return readJson(store, layout.epoch(epoch), Claim)
+}
+
 /** Epochs are taken one after the other and never deleted, so there is no gap to be misled by. */
 async function newestEpoch(store: Store): Promise<number> {
   const names = await store.children(layout.control)

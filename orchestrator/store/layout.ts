@@ -2,6 +2,7 @@ import { checkKey } from './key.ts'
 
 /** Where things lie in a store. Everything that knows a key asks here. */
 export const layout = {
+  identity: 'identity.json',
   control: 'control',
   epoch: (epoch: number) => `control/${epoch}.json`,
   heartbeat: (epoch: number) => `control/${epoch}.heartbeat`,

@@ -15,6 +15,8 @@ import type { Changes } from '../changes.ts'
 import type { Journal } from '../journal.ts'
 import type { Secrets } from '../redact.ts'
 import type { Settings } from '../settings.ts'
+import type { Troubles } from '../troubles.ts'
+import type { Recovery } from './recover.ts'
 
 /** Why something waits, and since when: kept in memory, found out again after a restart. */
 export type Waiting = { reason: string; since: number }
@@ -33,6 +35,9 @@ export type Context = {
   commands: Commands
   aggregates: Aggregates
   journal: Journal
+  recovery: Recovery
+  /** What the daemon as a whole has trouble with. */
+  troubles: Troubles
   hostCapacity: HostCapacity
   engine: (pool: string) => Engine
   logs: AttemptLogs

@@ -90,6 +90,7 @@ async function claimAndRecord(
 ): Promise<'placed' | 'not wanted' | 'lost'> {
   const { planned, key } = job
   const { store, capacity, aggregates } = context
+  const server = context.redis.compared
   let placed = false
   try {
     const resume = await resumeOrder(store, key, shard)
@@ -107,7 +108,8 @@ async function claimAndRecord(
     const after = await aggregates.updateJob(key, (now) => {
       const state = now?.shards[shard]
       const stillIdle = now && now.phase === 'open' && isWanted(now) && state?.state === 'idle' && state.fence < fence
-      return stillIdle
+      // A Redis that was started anew meanwhile may have lost the reservation.
+      return stillIdle && context.redis.compared === server
         ? [{ type: 'attempt.placed', shard, fence, attempt, host: reserved.host, cores, gpus: reserved.gpus, resume }]
         : []
     })

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { missingBlobs, putBlob } from '../../store/code.ts'
-import type { Health } from '../api.ts'
+import type { Health, RecoverView } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
 import type { Context } from '../conduct/context.ts'
 
@@ -13,6 +13,11 @@ export function daemonRoutes(app: FastifyInstance, context: Context, health: () 
   app.post('/api/v1/stop', async (_, reply) => {
     await reply.send({})
     stop()
+  })
+
+  app.post('/api/v1/recover', async (): Promise<RecoverView> => {
+    const before = [...context.recovery.findings]
+    return { now: await context.recovery.asked(), before }
   })
 
   app.post('/api/v1/blobs/missing', async (request) => {

@@ -28,7 +28,9 @@ type ByRun = { Params: { run: string } }
 export function runRoutes(app: FastifyInstance, context: Context): void {
   const change = async (id: string): Promise<void> => {
     await context.journal.flush()
-    await context.commands.send(runAggregate(id))
+    await context.commands
+      .send(runAggregate(id))
+      .catch((error: unknown) => context.log.warn({ err: error, run: id }, 'no look was asked for; the sweep comes by'))
   }
 
   app.post('/api/v1/plans', async (request): Promise<PlanView> => {

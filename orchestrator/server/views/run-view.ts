@@ -6,6 +6,7 @@ import { cellState, type Run, type RunCell } from '../../run/run.ts'
 import type { RunView } from '../api.ts'
 import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
+import { activeAttempts } from '../conduct/reconcile.ts'
 import { jobsOf } from '../find.ts'
 import { addPhases, goodput, jobPhases, noPhases } from './goodput.ts'
 import { isCached, jobView } from './job-view.ts'
@@ -32,7 +33,8 @@ export async function runView(context: Context, run: Run): Promise<RunView> {
       stages: cell.jobs,
     })),
     jobs: await Promise.all(ordered.map((job) => jobView(context, job, run))),
-    pool: await poolView(context),
+    pool: poolView(context),
+    troubles: context.troubles.list(),
     goodput: await runGoodput(context, run, ordered),
     report: reportPath(context, run),
   }
@@ -68,8 +70,17 @@ async function runGoodput(context: Context, run: Run, jobs: Job[]): Promise<RunV
   return { share: goodput(sum), ...sum }
 }
 
-async function poolView(context: Context): Promise<RunView['pool']> {
-  const free = await context.capacity.free('local')
-  const { cores, gpus } = context.hostCapacity
-  return { name: 'local', cores, coresFree: free.cores, gpus: gpus.length, gpusFree: free.gpus }
+/** From memory: how things are is told also while Redis is away. */
+function poolView({ aggregates, hostCapacity }: Context): RunView['pool'] {
+  const { cores, gpus } = hostCapacity
+  const active = activeAttempts(aggregates).filter(({ pool }) => pool === 'local')
+  const coresBusy = active.reduce((sum, attempt) => sum + attempt.cores, 0)
+  const gpusBusy = new Set(active.flatMap((attempt) => attempt.gpus))
+  return {
+    name: 'local',
+    cores,
+    coresFree: Math.max(0, cores - coresBusy),
+    gpus: gpus.length,
+    gpusFree: gpus.filter((gpu) => !gpusBusy.has(gpu)).length,
+  }
 }

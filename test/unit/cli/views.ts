@@ -40,6 +40,7 @@ export function run(jobs: JobView[], given: Partial<RunView> = {}): RunView {
     cells: ['full', 'no-depth-expert'].map((cell) => ({ cell, state: 'running' as const, metrics: {}, stages: {} })),
     jobs,
     pool: { name: 'local', cores: 2, coresFree: 0, gpus: 0, gpusFree: 0 },
+    troubles: [],
     goodput: {
       share: null,
       training: 0,
