@@ -7,6 +7,7 @@ import {
   Health,
   JobDetail,
   PlanView,
+  RecoverView,
   RunView,
   type Submission,
   WhyView,
@@ -63,6 +64,7 @@ export function createClient(target: Target) {
     target,
     health: () => get(Health, '/health'),
     stop: () => post(z.unknown(), '/stop'),
+    recover: () => post(RecoverView, '/recover'),
     missing: async (digests: string[]) => (await post(Missing, '/blobs/missing', { digests })).missing,
     upload: async (digest: string, data: Uint8Array) => {
       const body = { type: 'application/octet-stream', data } as const

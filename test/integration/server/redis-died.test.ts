@@ -1,0 +1,91 @@
+import { stat, truncate } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { submitStages } from '../../support/pipelines.ts'
+import { appendFile, busyStages, expectWhole, killRedis, redisPid, removeFiles } from './redis-lab.ts'
+
+const cores = { ORCHESTRATE_CORES: '8' }
+
+test('a Redis that is killed again and again under the daemon is started again, and the run goes on', async () => {
+  const state = await makeState()
+  const daemon = await startDaemon(state, cores)
+  const { run } = await submitStages(daemon.client, busyStages())
+  const kills = [0, 1, 3]
+  for (const wait of kills) {
+    let seen = 0
+    await until(daemon.client, run, (view) => ended(view) || seen++ >= wait)
+    const before = await redisPid(state)
+    await killRedis(state)
+    const killed = Date.now()
+    // Acknowledged again: by a new server.
+    const second = await submitStages(daemon.client, `  n${wait}: { entry: count, with: { steps: ${wait + 2} } }`)
+    console.log(`killed -> a submission is acknowledged again: ${Date.now() - killed} ms`)
+    expect(await redisPid(state)).not.toBe(before)
+    expect((await until(daemon.client, second.run, ended)).state).toBe('succeeded')
+  }
+  const view = await until(daemon.client, run, ended)
+  expect(view).toMatchObject({ state: 'succeeded', troubles: [] })
+  expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  await daemon.stop()
+  await expectWhole(state)
+})
+
+test('a Redis that comes back empty under the daemon gets everything back, and the run goes on', async () => {
+  const state = await makeState()
+  const daemon = await startDaemon(state, cores)
+  const { run } = await submitStages(daemon.client, busyStages())
+  await until(daemon.client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 5)
+  await removeFiles(state)
+  await killRedis(state)
+  const view = await until(daemon.client, run, ended)
+  expect(view.state).toBe('succeeded')
+  expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  const { before } = await daemon.client.recover()
+  expect(before[0]).toMatchObject({ cause: 'restart', ledger: 0, store: 5, restored: 5, running: 3, lost: 0 })
+  expect(before[0]?.reservations).toMatchObject({ restored: 3, givenBack: 0 })
+  await daemon.stop()
+  await expectWhole(state)
+})
+
+test('a Redis that comes back older under the daemon gets back what it lost, and nothing is launched twice', async () => {
+  const state = await makeState()
+  const daemon = await startDaemon(state, cores)
+  const file = await appendFile(state)
+  const before = await stat(file)
+  const first = await submitStages(daemon.client, busyStages())
+  await until(daemon.client, first.run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const middle = Math.floor(((await stat(file)).size + before.size) / 2)
+  const second = await submitStages(daemon.client, busyStages(40))
+  await until(daemon.client, second.run, (view) => view.jobs.some((job) => job.state === 'running'))
+  // As a machine that lost power may leave it: cut anywhere, also in the middle of a command.
+  await killRedis(state)
+  await truncate(file, middle)
+  for (const { run } of [first, second])
+    expect((await until(daemon.client, run, ended)).jobs.map((job) => [job.state, job.attempts])).toEqual([
+      ['succeeded', 2],
+      ['succeeded', 1],
+      ['succeeded', 1],
+      ['succeeded', 1],
+    ])
+  await daemon.stop()
+  await expectWhole(state)
+})
+
+test('a daemon that starts on an empty Redis finds what was placed and never mirrored, and what ended meanwhile', async () => {
+  const state = await makeState()
+  const first = await startDaemon(state, cores)
+  const { run } = await submitStages(first.client, busyStages(100))
+  await until(first.client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  await first.kill()
+  await killRedis(state)
+  await removeFiles(state)
+  const second = await startDaemon(state, cores)
+  const { now, before } = await second.client.recover()
+  expect(before[0]).toMatchObject({ cause: 'start', ledger: 0, lost: 0 })
+  expect((before[0]?.running ?? 0) + (before[0]?.exited ?? 0)).toBeGreaterThan(0)
+  expect(now).toMatchObject({ cause: 'asked', restored: 0, tails: 0, adopted: 0 })
+  const view = await until(second.client, run, ended)
+  expect(view.state).toBe('succeeded')
+  await second.stop()
+  await expectWhole(state)
+})
