@@ -23,6 +23,9 @@ export type Launch = {
   secrets: Record<string, string>
 }
 
+/** A process of an attempt: a rank, or its launcher (null). `state` is the letter of proc(5), `T` when it was stopped. */
+export type RankProcess = { rank: number | null; state: string }
+
 /** Starts, watches and ends attempts in one kind of place. All calls are idempotent by attempt id. */
 export interface Engine {
   readonly kind: 'local' | 'container' | 'slurm'
@@ -34,6 +37,8 @@ export interface Engine {
   observe(attempts: string[]): Promise<Map<string, Observation>>
   /** Delivered to every rank; an attempt that is over is left alone. */
   signal(attempt: string, signal: Signal): Promise<void>
+  /** Its processes as the kernel sees them; null where the engine can't look. One that isn't listed has ended. */
+  processes(attempt: string): Promise<RankProcess[] | null>
   /** Takes the attempt's claim so that it can never start; says `running` when it was too late. */
   revoke(attempt: string): Promise<'revoked' | 'running' | 'exited'>
   /** Resolves when the attempt is over (event-driven, also for adopted ones). Rejects only when aborted. */

@@ -5,8 +5,8 @@ import type { Logger } from 'pino'
 import { faultPoint } from '../fault-point.ts'
 import { claimPath, hasCode, readClaim, readExit, removeSecrets, revokeClaim, writeJob } from './attempt-directory.ts'
 import { isLocked, untilUnlocked } from './claim-lock.ts'
-import type { Engine, Launch, Observation, Signal } from './engine.ts'
-import { isRunning, killTree, sendSignal } from './processes.ts'
+import type { Engine, Launch, Observation, RankProcess, Signal } from './engine.ts'
+import { isRunning, killTree, rankProcesses, sendSignal } from './processes.ts'
 import { Spawner } from './spawner.ts'
 import { startLauncher } from './start-launcher.ts'
 
@@ -119,6 +119,11 @@ export class LocalEngine implements Engine {
     } catch (error) {
       this.#log.warn({ attempt, err: error }, 'attempt could not be killed')
     }
+  }
+
+  async processes(attempt: string): Promise<RankProcess[] | null> {
+    const claim = await readClaim(this.directory(attempt))
+    return claim === null || claim === 'revoked' ? null : rankProcesses(claim)
   }
 
   async revoke(attempt: string): Promise<'revoked' | 'running' | 'exited'> {

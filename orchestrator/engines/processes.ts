@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { hasCode, type LauncherClaim } from './attempt-directory.ts'
+import type { RankProcess } from './engine.ts'
 
 let boot: string | undefined
 
@@ -39,13 +40,28 @@ export function pidsOf(directory: string, session: number | null): number[] {
     })
 }
 
+/** The launcher and the ranks that it has started; none of what these have started in turn. */
+export function rankProcesses(claim: LauncherClaim): RankProcess[] | null {
+  if (!isRunning(claim)) return null
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name): RankProcess[] => {
+      const stat = readStat(Number(name))
+      if (stat === null || stat.state === 'Z') return []
+      if (Number(name) === claim.pid) return [{ rank: null, state: stat.state }]
+      if (stat.parent !== claim.pid) return []
+      const rank = /\0RANK=(\d+)\0/.exec(`\0${readProc(Number(name), 'environ')}`)?.[1]
+      return rank === undefined ? [] : [{ rank: Number(rank), state: stat.state }]
+    })
+}
+
 /** See proc(5); the command's name, the second field, may hold anything, so the rest is counted from its end. */
-function readStat(pid: number): { state: string; session: number; start: number } | null {
+function readStat(pid: number): { state: string; parent: number; session: number; start: number } | null {
   const text = readProc(pid, 'stat')
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state, session, start] = [fields[0], fields[3], fields[19]]
-  if (!state || !session || !start) return null
-  return { state, session: Number(session), start: Number(start) }
+  const [state, parent, session, start] = [fields[0], fields[1], fields[3], fields[19]]
+  if (!state || !parent || !session || !start) return null
+  return { state, parent: Number(parent), session: Number(session), start: Number(start) }
 }
 
 function readProc(pid: number, file: string): string {

@@ -108,6 +108,7 @@ class Planner {
       shards: stage.shards,
       checkpoint: stage.checkpoint,
       retry: stage.retry,
+      hang: stage.hang,
       pool: stage.pool,
       secrets: this.#pipeline.secrets,
     }

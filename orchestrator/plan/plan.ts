@@ -41,6 +41,8 @@ export type PlannedJob = {
   shards: number
   checkpoint: CheckpointPolicy
   retry: Retry
+  /** Longest silence that is no hang, seconds; null: hangs are not looked for. */
+  hang: number | null
   pool: string
   secrets: string[]
 }

@@ -23,7 +23,15 @@ export const WorkerEvent = z.discriminatedUnion('type', [
     host: z.string(),
     pid: z.int(),
   }),
+  /** Rank 0's is what people see. The same step reported again is no progress. */
   z.object({ ...base, type: z.literal('progress'), step: amount, of: amount, unit: z.string() }),
+  /** Slow work without progress begins: it is no hang. Over with the rank's next progress. */
+  z.object({
+    ...base,
+    type: z.literal('busy'),
+    /** As in "silent while …": `saving`, `evaluating`. */ what: z.string(),
+    /** How long it should take, if that is known. */ seconds: amount.optional(),
+  }),
   z.object({ ...base, type: z.literal('metric'), name: z.string(), value: z.number(), step: amount.optional() }),
   z.object({
     ...base,

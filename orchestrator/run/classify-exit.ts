@@ -7,6 +7,8 @@ export type ExitFacts = {
   exit: AttemptExit | null
   attempt: string
   stopping: StopReason | null
+  /** What was found out about it before it was ended. */
+  found: JobError | null
   /** The worker's own `failed` event, if it had time for one. */
   failed: { code: string; message: string; hint: string | null; rank: number } | null
   /** Whether it committed anything (a checkpoint, a clip, a trial) that a next attempt goes on from. */
@@ -38,7 +40,7 @@ export function classifyExit(facts: ExitFacts): Outcome {
   if (failed?.code === 'PROTOCOL_UNKNOWN') return { kind: 'misused', error: error(facts, failed.code, failed.message) }
   if (exit?.cause === 'ranks' && exit.ranks.length > 0 && exit.ranks.every((rank) => rank.code === 0))
     return { kind: 'done' }
-  if (stopping === 'hung') return { kind: 'hung', error: error(facts, 'HUNG', 'made no progress and was ended') }
+  if (stopping === 'hung') return { kind: 'hung', error: facts.found ?? error(facts, 'HUNG', 'made no progress') }
   if (stopping !== null) return { kind: 'stopped' }
   if (!exit) {
     const how = 'its launcher was killed, and with it its ranks'

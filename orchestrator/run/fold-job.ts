@@ -67,6 +67,7 @@ function change(job: Job, event: Exclude<JobEvent, { type: 'job.defined' }>): Pa
         placedAt: at,
         startedAt: null,
         stopping: null,
+        found: null,
         endedAt: null,
         outcome: null,
         revoked: false,
@@ -84,7 +85,7 @@ function change(job: Job, event: Exclude<JobEvent, { type: 'job.defined' }>): Pa
         shards: moved(job, event, { state: 'running', fence: event.fence }),
       }
     case 'attempt.stopping':
-      return { attempts: withAttempt(job, event, { stopping: event.reason }) }
+      return { attempts: withAttempt(job, event, { stopping: event.reason, found: event.error ?? null }) }
     case 'attempt.revoked':
       return {
         attempts: withAttempt(job, event, { revoked: true, endedAt: event.at }),

@@ -51,7 +51,8 @@ export type JobEvent = At &
         resume: string[]
       }
     | { type: 'attempt.started'; shard: number; fence: number }
-    | { type: 'attempt.stopping'; shard: number; fence: number; reason: StopReason }
+    /** `error`: what was found out about it before it is ended, such as which rank hangs. */
+    | { type: 'attempt.stopping'; shard: number; fence: number; reason: StopReason; error?: JobError }
     /** It was placed, but can never start: its claim was taken. */
     | { type: 'attempt.revoked'; shard: number; fence: number }
     | {

@@ -16,6 +16,8 @@ export type Attempt = {
   placedAt: number
   startedAt: number | null
   stopping: StopReason | null
+  /** What was found out about it before it was ended. */
+  found: JobError | null
   endedAt: number | null
   outcome: Outcome | null
   revoked: boolean

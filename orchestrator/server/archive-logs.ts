@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Store } from '../store/store.ts'
 
-const KEPT = /^(job\.json|exit(\.\d+)?\.json|events\.\d+\.jsonl|std(out|err)\.\d+\.log|launcher\.log)$/
+const KEPT = /^(job\.json|exit(\.\d+)?\.json|events\.\d+\.jsonl|std(out|err)\.\d+\.log|stacks\.\d+\.txt|launcher\.log)$/
 
 /**
  * Copies what attempts said and how they ended to the store, where it outlives the host. It is for reading later: so one

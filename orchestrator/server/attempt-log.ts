@@ -2,6 +2,7 @@ import { type FSWatcher, watch } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type MetricValue, WorkerEvent } from '../protocol/worker-event.ts'
+import { noPulse, type Pulse, takeSign } from '../run/pulse.ts'
 
 const PROTOCOL = 1
 const MAX_LINE = 1 << 20
@@ -30,6 +31,8 @@ export type AttemptLog = {
   warnings: string[]
   done: { metrics: Record<string, MetricValue>; summary: string | null } | null
   failed: { code: string; message: string; hint: string | null; rank: number } | null
+  /** Signs of life of all ranks. */
+  pulse: Pulse
   /** Lines that were not understood: too long, not JSON, or of no known shape. */
   garbage: number
 }
@@ -47,6 +50,7 @@ export const emptyLog = (): AttemptLog => ({
   warnings: [],
   done: null,
   failed: null,
+  pulse: noPulse(),
   garbage: 0,
 })
 
@@ -57,6 +61,7 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
     log.garbage += 1
     return
   }
+  takeSign(log.pulse, rank, event)
   switch (event.type) {
     case 'hello':
       if (event.protocol !== undefined && event.protocol !== PROTOCOL)
@@ -77,6 +82,8 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
       log.progress = { step: event.step, of: event.of, unit: event.unit, at: event.t }
       log.recent.push({ at: event.t, step: event.step })
       if (log.recent.length > 20) log.recent.shift()
+      return
+    case 'busy':
       return
     case 'metric': {
       if (rank !== 0) return

@@ -24,20 +24,20 @@ export class AttemptLogs {
 
   /** Stops following and returns the whole log. */
   async finish(attempt: string): Promise<AttemptLog> {
-    const tail = this.#tail(attempt)
-    tail.stop()
-    await tail.read()
-    this.#read.add(attempt)
-    return tail.log
+    this.#tail(attempt).stop()
+    return this.refresh(attempt)
   }
 
   /** What is known now of an attempt; reads the files of one that isn't followed, once. */
   async get(attempt: string): Promise<AttemptLog> {
+    return this.#read.has(attempt) ? this.#tail(attempt).log : this.refresh(attempt)
+  }
+
+  /** The log with what was written until now, also where nobody tells that something was. */
+  async refresh(attempt: string): Promise<AttemptLog> {
     const tail = this.#tail(attempt)
-    if (!this.#read.has(attempt)) {
-      await tail.read()
-      this.#read.add(attempt)
-    }
+    await tail.read()
+    this.#read.add(attempt)
     return tail.log
   }
 

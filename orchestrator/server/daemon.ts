@@ -6,6 +6,7 @@ import type { Health } from './api.ts'
 import { buildId, version } from './build-id.ts'
 import { report } from './conduct/conduct-run.ts'
 import type { Context } from './conduct/context.ts'
+import { findHangs } from './conduct/find-hangs.ts'
 import { everything, look } from './conduct/look.ts'
 import { lockStateDir } from './daemon-lock.ts'
 import { whenIdle } from './idle.ts'
@@ -49,6 +50,7 @@ export async function startDaemon(settings: Settings, log: Logger): Promise<Daem
     await conduct(context)
     superviseRedis(context, again, undo)
     sweep(context, undo)
+    undo.push(findHangs(context))
     const health = await serve(context, stop, undo)
     return { health, stop, stopped: stopped.promise }
   } catch (error) {

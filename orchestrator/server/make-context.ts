@@ -98,6 +98,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     waiting: new Map(),
     secrets,
     watched: new Map(),
+    listened: new Map(),
     signalled: new Map(),
     failing: new Map(),
     reporting: new Map(),

@@ -24,6 +24,8 @@ export type Settings = {
   idleMs: number | null
   /** Pools: name -> this host's share of them. */
   cores: number | null
+  /** Silence of a worker that is never a hang, in milliseconds. Tests of hangs make it short. */
+  hangFloorMs: number
 }
 
 export function readSettings(
@@ -48,6 +50,7 @@ export function readSettings(
     tcp: options.port === undefined ? null : { host: loopback(options.host || '127.0.0.1'), port: options.port },
     idleMs: options.foreground ? null : (seconds('ORCHESTRATE_IDLE_S', env.ORCHESTRATE_IDLE_S) ?? 1800) * 1000,
     cores: cores('ORCHESTRATE_CORES', env.ORCHESTRATE_CORES),
+    hangFloorMs: (seconds('ORCHESTRATE_HANG_FLOOR_S', env.ORCHESTRATE_HANG_FLOOR_S) ?? 60) * 1000,
   }
 }
 

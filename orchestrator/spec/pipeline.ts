@@ -53,6 +53,8 @@ export type Stage = {
   shards: number
   checkpoint: CheckpointPolicy
   retry: Retry
+  /** Longest silence of a worker that is no hang, seconds; null: hangs are not looked for. */
+  hang: number | null
   pool: string
   place: Place
 }

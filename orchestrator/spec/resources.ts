@@ -9,6 +9,8 @@ export const defaults = {
   checkpointsKept: 2,
   crashes: 3,
   backoffMs: 5_000,
+  /** Seconds. */
+  hang: 1800,
 } as const
 
 type Found = { path: Path; message: string }
@@ -62,6 +64,12 @@ export function readRetry(value: Json | undefined): Retry {
     crashes: count(given.crashes) ?? defaults.crashes,
     backoffMs: backoff === null ? defaults.backoffMs : Math.round(backoff * 1000),
   }
+}
+
+/** Seconds of silence that are no hang, whatever the worker is at; null: hangs are not looked for. */
+export function readHang(value: Json | undefined): number | null {
+  if (value === 'off') return null
+  return (typeof value === 'string' ? parseDuration(value) : null) ?? defaults.hang
 }
 
 export function readShards(

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { durationPattern, sizePattern, stepsPattern } from './units.ts'
+import { durationPattern, hangPattern, sizePattern, stepsPattern } from './units.ts'
 
 /**
  * The shape of a pipeline file. Each `error` is what was expected there, ready for "expected …, found …"; each
@@ -22,6 +22,7 @@ const count = (least: number, error = `a whole number ≥ ${least}`) =>
 const unit = (pattern: RegExp, error: string) => orVariable(z.string({ error }).regex(pattern, { error }), error)
 
 export const durationText = 'a duration such as 24h, 30m or 90s'
+export const hangText = 'a duration such as 10m, or `off`'
 export const sizeText = 'a size such as 400GiB'
 export const stepsText = 'a number of steps such as `100 steps`'
 
@@ -111,6 +112,12 @@ export const StageShape = z
       shards: count(1).optional().describe('Cut the job into this many parts that run on their own. Default: 1'),
       checkpoint: Checkpoint.optional().describe('When to save the training state'),
       retry: Retry.optional().describe('What to do after a crash'),
+      hang: unit(hangPattern, hangText)
+        .optional()
+        .describe(
+          'Longest silence of a worker that is no hang, such as 10m; `off` to look for none. Between its steps a worker is ' +
+            'measured against its own step time, and a hang found sooner; never part of the key. Default: 30m',
+        ),
       pool: text('the name of a pool').optional().describe('Where it runs. Default: local'),
     },
     { error: 'a stage: a map with entry, inputs, with, …' },

@@ -4,7 +4,7 @@ import { checkConfig } from './config.ts'
 import { readInputs } from './inputs.ts'
 import type { Layered } from './layers.ts'
 import type { Json, Place, Stage } from './pipeline.ts'
-import { defaults, readCheckpoint, readResources, readRetry, readShards } from './resources.ts'
+import { defaults, readCheckpoint, readHang, readResources, readRetry, readShards } from './resources.ts'
 import { StageShape } from './shape.ts'
 import { isMap, type Path, showPath } from './show.ts'
 import { suggest } from './suggest.ts'
@@ -52,6 +52,7 @@ export function buildStage(name: string, layered: Layered, scope: Scope, around:
     shards: readShards(raw.shards, entry, misfit),
     checkpoint: readCheckpoint(raw.checkpoint),
     retry: readRetry(raw.retry),
+    hang: readHang(raw.hang),
     pool: typeof raw.pool === 'string' ? raw.pool : defaults.pool,
     place: layered.place([], 'key'),
   }

@@ -1,6 +1,8 @@
 /** Units of the pipeline file. Patterns are strings so that the JSON Schema for editors carries the same ones. */
 
 export const durationPattern = /^\d+(\.\d+)?(ms|s|m|h|d)$/
+/** A duration, or `off`. */
+export const hangPattern = /^(off|\d+(\.\d+)?(ms|s|m|h|d))$/
 const seconds: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }
 
 /** `90s`, `30m`, `24h` in seconds; null where it is no duration. */

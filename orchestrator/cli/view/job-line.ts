@@ -81,6 +81,10 @@ type Part = {
 
 function running(job: JobView, room: number): Span[] {
   const shards = job.shards.total > 1 ? [text(`${job.shards.done}/${job.shards.total} shards`, 2)] : []
+  if (job.waits !== null) {
+    const at = job.progress ? [text(`${count(job.progress.step)}/${count(job.progress.of)}`, 1)] : []
+    return dropToFit([...at, text(job.waits.reason, 0)], room)
+  }
   if (job.progress === null) return dropToFit([...shards, text('starting', 3, 'dim')], room)
   const parts = [barPart(job.progress, room), ...shards, ...progressParts(job.progress)]
   if (job.attempts > Math.max(1, job.shards.total)) parts.push(text(`attempt ${job.attempts}`, 6, 'dim'))

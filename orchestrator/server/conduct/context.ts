@@ -16,6 +16,7 @@ import type { Journal } from '../journal.ts'
 import type { Secrets } from '../redact.ts'
 import type { Settings } from '../settings.ts'
 import type { Troubles } from '../troubles.ts'
+import type { Listened } from './listened.ts'
 import type { Recovery } from './recover.ts'
 
 /** Why something waits, and since when: kept in memory, found out again after a restart. */
@@ -48,6 +49,8 @@ export type Context = {
   secrets: Secrets
   /** Attempts that somebody waits for the end of, with the way to stop waiting. */
   watched: Map<string, AbortController>
+  /** Attempts whose signs of life are listened for. */
+  listened: Map<string, Listened>
   /** Attempts that this daemon has sent a signal to end, and why. */
   signalled: Map<string, StopReason>
   /** Aggregates whose last look failed, and why: they are looked at again, and say so meanwhile. */

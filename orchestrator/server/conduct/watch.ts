@@ -6,9 +6,10 @@ import type { Signal } from '../../engines/engine.ts'
 import { faultPoint } from '../../fault-point.ts'
 import { classifyExit } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
-import type { StopReason } from '../../run/job-events.ts'
+import type { JobError, StopReason } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
 import type { Context } from './context.ts'
+import { listened } from './listened.ts'
 
 const RETRY_MS = 1000
 
@@ -25,6 +26,7 @@ export async function watch(context: Context, job: Job, shard: number, fence: nu
   context.watched.set(attempt.attempt, stop)
   if (job.planned.secrets.length > 0) await learnSecrets(context, attempt.attempt, engine.directory(attempt.attempt))
   context.logs.follow(attempt.attempt)
+  context.listened.set(attempt.attempt, listened(job.key, shard, fence, attempt.attempt))
   void engine
     .ended(attempt.attempt, stop.signal)
     .then(() => recordExit(context, job.key, attempt))
@@ -35,6 +37,7 @@ export async function watch(context: Context, job: Job, shard: number, fence: nu
     })
     .finally(() => {
       context.watched.delete(attempt.attempt)
+      context.listened.delete(attempt.attempt)
       context.secrets.forget(attempt.attempt)
       context.signalled.delete(attempt.attempt)
       if (!stop.signal.aborted) void context.commands.send(jobAggregate(job.key)).catch(() => {})
@@ -59,12 +62,14 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
   const log = await context.logs.finish(attempt.attempt)
   const directory = engine.directory(attempt.attempt)
   const bad = log.failed?.rank ?? seen.exit?.firstBad ?? 0
+  const recorded = attemptOf(context.aggregates.jobs.get(key) ?? job, shard, fence)
   const step = log.saved.at(-1)?.step ?? null
   const reached = log.progress?.step ?? null
   const outcome = classifyExit({
     exit: seen.exit,
     attempt: attempt.attempt,
-    stopping: attemptOf(context.aggregates.jobs.get(key) ?? job, shard, fence)?.stopping ?? null,
+    stopping: recorded?.stopping ?? null,
+    found: recorded?.found ?? null,
     failed: log.failed,
     committed: log.saved.length > 0,
     tail: context.secrets.redact(await lastLines(join(directory, `stderr.${bad}.log`))),
@@ -91,6 +96,7 @@ export async function terminate(
   shard: number,
   fence: number,
   reason: StopReason,
+  error?: JobError,
 ): Promise<void> {
   const attempt = attemptOf(job, shard, fence)
   if (!attempt) return
@@ -98,7 +104,7 @@ export async function terminate(
   await context.aggregates.updateJob(job.key, (now) => {
     const state = now?.shards[shard]
     return state?.state === 'running' && state.fence === fence
-      ? [{ type: 'attempt.stopping', shard, fence, reason }]
+      ? [{ type: 'attempt.stopping', shard, fence, reason, ...(error ? { error } : {}) }]
       : []
   })
   faultPoint('stop-recorded')

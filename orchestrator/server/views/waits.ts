@@ -6,7 +6,7 @@ import type { Context } from '../conduct/context.ts'
 
 export type Waits = { reason: string; since: number; until: number | null }
 
-/** What a job that isn't running waits for, since when, and until when if that is known. */
+/** What a job that isn't running, or seems to hang, waits for, since when, and until when if that is known. */
 export function waitsOf(context: Context, job: Job): Waits | null {
   if (job.phase === 'waiting') {
     const open = job.planned.needs.flatMap((key) => {
@@ -19,6 +19,8 @@ export function waitsOf(context: Context, job: Job): Waits | null {
   if (job.phase !== 'open') return null
   const failing = context.failing.get(jobAggregate(job.key))
   if (failing) return { ...failing, until: null }
+  const [suspicion] = job.attempts.flatMap(({ attempt }) => context.listened.get(attempt)?.suspicion ?? [])
+  if (suspicion) return { reason: suspicion.reason, since: suspicion.since, until: null }
   const idle = job.shards.flatMap((shard, index) => (shard.state === 'idle' ? [{ shard, index }] : []))
   const first = idle[0]
   if (!first || job.shards.some((shard) => shard.state === 'running' || shard.state === 'placed')) return null

@@ -39,7 +39,7 @@ async function whyNow(context: Context, job: Job): Promise<WhyView> {
     const at = log?.progress ? `, at ${log.progress.step} of ${log.progress.of} ${log.progress.unit}` : ''
     return {
       sentence: `${name} is ${stateName(job)}${at}.`,
-      evidence: attemptLines(job),
+      evidence: [...(log?.warnings.slice(-3) ?? []), ...attemptLines(job)],
       next: attempt ? [`orchestrate logs ${job.key.slice(0, 7)} --follow`] : [],
     }
   }

@@ -23,6 +23,14 @@ test('a wide screen shows everything that is known of a job', () => {
   ])
 })
 
+test('a running job that seems to hang says so', () => {
+  const waits = { reason: 'waits for a sign of life: none for 61 s between two steps', since: now, until: null }
+  const view = run([job('train', { state: 'running', startedAt: start, progress: progress(), waits })])
+  expect(screen(120, all, view).join('\n')).toMatch(
+    /◐ train +3:12 +412\/600 {2}waits for a sign of life: none for 61 s/,
+  )
+})
+
 test('at 80 columns whole figures give way, the least important first', () => {
   expect(screen(80)).toEqual([
     'quickstart · run r-7k2pq · 2 cells · 8 jobs (1 shared, 2 cached)',

@@ -23,6 +23,7 @@ def test_rank_0_tells_everything_in_the_shapes_of_the_protocol(tmp_path: Path) -
     events = Events(tmp_path / "e", 0)
     events.hello(device="cpu x86_64", world=2)
     events.progress(3, 10, "steps")
+    events.busy("evaluating", 60)
     events.metric("loss", 0.5, 3)
     events.sample("depth", "samples/depth.png", "held out")
     events.checkpoint(3, "jobs/k/manifest.json", 100, 1.5)
@@ -34,16 +35,17 @@ def test_rank_0_tells_everything_in_the_shapes_of_the_protocol(tmp_path: Path) -
     for event in said:
         jsonschema.validate(event, SCHEMA, jsonschema.Draft202012Validator)
     assert [e["type"] for e in said] == [
-        "hello", "progress", "metric", "sample", "checkpoint", "artifact", "warning", "done", "failed"
+        "hello", "progress", "busy", "metric", "sample", "checkpoint", "artifact", "warning", "done", "failed"
     ]  # fmt: skip
     assert all(isinstance(e["t"], int) for e in said)
     assert said[0]["versions"].keys() >= {"python", "torch", "numpy"}
-    assert said[7]["metrics"] == {"success.mean": {"k": 3, "n": 4}, "absrel": 0.2}
+    assert said[8]["metrics"] == {"success.mean": {"k": 3, "n": 4}, "absrel": 0.2}
 
 
 def test_other_ranks_say_only_what_is_their_own(tmp_path: Path) -> None:
     events = Events(tmp_path / "e", 1)
     events.progress(1, 2, "steps")
+    events.busy("saving")
     events.metric("loss", 1.0)
     events.done({})
     events.warning("odd")

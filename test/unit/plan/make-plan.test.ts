@@ -74,6 +74,7 @@ test.each<[string, string]>([
   ['resources and the number of ranks', changed(['ranks: 2', 'ranks: 4, memory: 1GiB, time: 1h'])],
   ['checkpoints', changed(['ranks: 2 }', 'ranks: 2 }\n    checkpoint: { every: 7 steps, keep: 9 }'])],
   ['retries', changed(['ranks: 2 }', 'ranks: 2 }\n    retry: { crashes: 9 }'])],
+  ['the patience with hangs', changed(['ranks: 2 }', 'ranks: 2 }\n    hang: 10m'])],
   ['priority', changed(['worker:', 'priority: 7\nworker:'])],
   ['secrets', changed(['worker:', 'secrets: [TOKEN]\nworker:'])],
   ['labels', changed(['worker:', 'labels: { a: b }\nworker:'])],

@@ -29,6 +29,7 @@ export const planned = (patch: Partial<PlannedJob> = {}): PlannedJob => ({
   shards: 1,
   checkpoint: { every: null, keep: { last: 2, every: null, best: null } },
   retry: { crashes: 3, backoffMs: 1000 },
+  hang: 1800,
   pool: 'local',
   secrets: [],
   ...patch,

@@ -7,6 +7,7 @@ test.each([
   ['ORCHESTRATE_CORES', '1.5', 'a whole number of CPU cores ≥ 1'],
   ['ORCHESTRATE_IDLE_S', 'x', 'a number of seconds ≥ 0'],
   ['ORCHESTRATE_IDLE_S', '-1', 'a number of seconds ≥ 0'],
+  ['ORCHESTRATE_HANG_FLOOR_S', '1m', 'a number of seconds ≥ 0'],
   ['ORCHESTRATE_STORE', 'ftp://x', 'file:///folder or s3://bucket/prefix'],
 ])('%s=%s is told with what was expected', (name, value, expected) => {
   expect(() => readSettings({ [name]: value })).toThrow(
@@ -22,10 +23,17 @@ test('what is set is taken', () => {
   const env = {
     ORCHESTRATE_CORES: '3',
     ORCHESTRATE_IDLE_S: '0.5',
+    ORCHESTRATE_HANG_FLOOR_S: '2',
     REDIS_URL: 'redis://h',
     ORCHESTRATE_STORE: 's3://b/p',
   }
-  expect(readSettings(env)).toMatchObject({ cores: 3, idleMs: 500, redisUrl: 'redis://h', store: { url: 's3://b/p' } })
+  expect(readSettings(env)).toMatchObject({
+    cores: 3,
+    idleMs: 500,
+    hangFloorMs: 2000,
+    redisUrl: 'redis://h',
+    store: { url: 's3://b/p' },
+  })
 })
 
 test('a variable that is empty is as good as none', () => {
@@ -39,6 +47,7 @@ test('a variable that is empty is as good as none', () => {
     'ORCHESTRATE_PYTHON',
     'ORCHESTRATE_CORES',
     'ORCHESTRATE_IDLE_S',
+    'ORCHESTRATE_HANG_FLOOR_S',
   ]
   expect(readSettings(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(readSettings({}))
 })

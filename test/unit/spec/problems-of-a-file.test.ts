@@ -259,6 +259,11 @@ const cases: [name: string, file: string, said: string[]][] = [
     [at('10:24', 'bread.resources.time: expected a duration such as 24h, 30m or 90s, found "2w"')],
   ],
   [
+    'a patience with hangs that is no duration',
+    changed(['ranks: 2 }', 'ranks: 2 }\n    hang: never']),
+    [at('11:11', 'bread.hang: expected a duration such as 10m, or `off`, found "never"')],
+  ],
+  [
     'steps without unit',
     changed(['    resources: { ranks: 2 }', '    checkpoint: { every: 100 }']),
     [at('10:26', 'bread.checkpoint.every: expected a number of steps such as `100 steps`, found 100')],

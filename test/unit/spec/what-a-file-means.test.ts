@@ -45,6 +45,7 @@ test('what the file leaves out is filled in by the entry and by the defaults', (
     shards: 1,
     checkpoint: { every: null, keep: { last: 2, every: null, best: null } },
     retry: { crashes: 3, backoffMs: 5000 },
+    hang: 1800,
     pool: 'local',
     place: { file: 'jobs/a.yaml', line: 6, column: 3 },
   })
@@ -59,6 +60,14 @@ test('units are read', () => {
     retry: { crashes: 1, backoffMs: 200 },
     pool: 'big',
   })
+})
+
+test.each([
+  ['10m', 600],
+  ['off', null],
+])('hang: %s is read', (hang, expected) => {
+  const file = changed(['ranks: 2 }', `ranks: 2 }\n    hang: ${hang}`])
+  expect(stage(parsed({ text: file }).cells, 0, 'bread').hang).toBe(expected)
 })
 
 test.each([

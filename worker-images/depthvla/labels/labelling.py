@@ -62,6 +62,7 @@ class Labelling:
         if self.last and self.last.step == len(self.done):
             return
         started = time.perf_counter()
+        self.job.events.busy("saving")
         before = {f.path: f for f in self.last.files} if self.last else {}
         step = len(self.done)
         files: list[FileEntry] = []

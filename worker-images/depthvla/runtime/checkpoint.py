@@ -101,6 +101,8 @@ class Checkpoints:
             WorkerError: CHECKPOINT_FAILED.
         """
         if self._thread:
+            if self._thread.is_alive():
+                self.job.events.busy("saving")
             self._thread.join()
             self._thread = None
         if self._error:

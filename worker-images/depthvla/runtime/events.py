@@ -39,6 +39,10 @@ class Events:
     def progress(self, step: float, of: float, unit: str) -> None:
         self._write_leading("progress", step=step, of=of, unit=unit)
 
+    def busy(self, what: str, seconds: float | None = None) -> None:
+        """Slow work begins ("saving", "evaluating"): until the next progress, silence is no hang."""
+        self._write_leading("busy", what=what, **({} if seconds is None else {"seconds": seconds}))
+
     def metric(self, name: str, value: float, step: int | None = None) -> None:
         """One value of a curve. NaN and inf aren't JSON and would poison a chart: they are left out, and said once."""
         if not math.isfinite(value):
