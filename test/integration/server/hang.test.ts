@@ -86,7 +86,7 @@ def forget_the_others() -> None:
 
 test('control plane, Redis and workers that are stopped together, as on a laptop that sleeps, go on where they were', async () => {
   const state = await makeState()
-  const { client } = await start(state, 5)
+  const { client, process: daemon } = await start(state, 5)
   const stage = 'count, with: { steps: 50, delay_ms: 100 }, resources: { ranks: 2 }'
   const { run } = await submitStages(client, `  slow: { entry: ${stage} }`)
   await until(client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 10)
@@ -94,7 +94,9 @@ test('control plane, Redis and workers that are stopped together, as on a laptop
   expect(pids.length).toBeGreaterThanOrEqual(5) // control plane, Redis, launcher, two ranks
   for (const pid of pids) process.kill(pid, 'SIGSTOP')
   await pause(7000) // what a sleep is: time that passes
-  for (const pid of pids.reverse()) process.kill(pid, 'SIGCONT')
+  daemon.kill('SIGCONT')
+  await pause(1500) // it may well wake up before its workers do
+  for (const pid of pids) process.kill(pid, 'SIGCONT')
   const view = await until(client, run, ended)
   expect(view).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }] })
   expect(suspicions(state)).toBe(0)
