@@ -86,14 +86,15 @@ def forget_the_others() -> None:
 
 test('control plane, Redis and workers that are stopped together, as on a laptop that sleeps, go on where they were', async () => {
   const state = await makeState()
-  const { client, process: daemon } = await start(state, 5)
-  const stage = 'count, with: { steps: 50, delay_ms: 100 }, resources: { ranks: 2 }'
+  const { client, process: daemon } = await start(state)
+  const stage = 'count, with: { steps: 3, delay_ms: 2500 }, resources: { ranks: 2 }, hang: 7s'
   const { run } = await submitStages(client, `  slow: { entry: ${stage} }`)
-  await until(client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 10)
+  await until(client, run, (view) => view.jobs[0]?.progress?.step === 1)
+  await pause(1200) // until it has been silent for a while
   const pids = processesOf(state)
   expect(pids.length).toBeGreaterThanOrEqual(5) // control plane, Redis, launcher, two ranks
   for (const pid of pids) process.kill(pid, 'SIGSTOP')
-  await pause(7000) // what a sleep is: time that passes
+  await pause(8000) // what a sleep is: time that passes
   daemon.kill('SIGCONT')
   await pause(1500) // it may well wake up before its workers do
   for (const pid of pids) process.kill(pid, 'SIGCONT')

@@ -29,6 +29,7 @@ const facts = (patch: Partial<ExitFacts>): ExitFacts => ({
   exit: exit([rank(0)]),
   attempt: 'a-1',
   stopping: null,
+  found: null,
   failed: null,
   committed: false,
   tail: '',
@@ -153,4 +154,10 @@ test('a crash without words of its own is told by its exit and the last line of 
     'rank 0 ended with exit code 3: ValueError: no',
   )
   expect(said({ exit: exit([rank('SIGSEGV')]) })?.message).toBe('rank 0 was killed by SIGSEGV')
+})
+
+test('what was found out about a hang before it was ended is what its error says', () => {
+  const found = { code: 'HUNG', message: 'rank 1 was stopped', hint: null, rank: 1 }
+  const killed = exit([rank('SIGKILL')], { cause: 'signal' })
+  expect(classifyExit(facts({ exit: killed, stopping: 'hung', found }))).toEqual({ kind: 'hung', error: found })
 })
