@@ -1,6 +1,6 @@
-type Entry = { exit: 2 | 3 | 4; hint: string }
+type Entry = { exit: 1 | 2 | 3 | 4; hint: string }
 
-/** Every error that a user can meet: a stable code, what happened, what to do. Exit codes: 2 input, 3 gate, 4 environment. */
+/** Every error that a user can meet: a stable code, what happened, what to do. Exit codes: 1 it went wrong, 2 input, 3 gate, 4 environment. */
 const errors = {
   SPEC_INVALID: { exit: 2, hint: 'mend the places above; `orchestrate schema` prints the JSON Schema for your editor' },
   INPUT_NOT_FOUND: { exit: 2, hint: 'check the path' },
@@ -72,6 +72,19 @@ const errors = {
   SECRET_MISSING: {
     exit: 4,
     hint: 'set it in the environment, then `orchestrate run` or `orchestrate resume`: both send it',
+  },
+  CERTIFY_NOTHING: {
+    exit: 2,
+    hint: '`orchestrate run <file> --no-cache` runs every job on this machine; then certify that run',
+  },
+  CERTIFY_TOO_SHORT: { exit: 2, hint: 'give it more steps for the certification: --with steps=200' },
+  CERTIFY_FAILED: {
+    exit: 1,
+    hint: 'the same attempt in front of you: `orchestrate debug <attempt>`, as `orchestrate why <job>` names it',
+  },
+  CERTIFY_DIFFERS: {
+    exit: 1,
+    hint: 'certificate.json beside the run has every comparison; --keep leaves both twins to look at',
   },
 } as const satisfies Record<string, Entry>
 

@@ -19,6 +19,11 @@ export const commands: Entry[] = [
     summary: 'the committed checkpoints of a run',
     load: () => import('./commands/checkpoints.ts'),
   },
+  {
+    name: 'certify',
+    summary: 'prove that a killed job resumes to the same bits',
+    load: () => import('./commands/certify.ts'),
+  },
   { name: 'debug', summary: 'run an attempt again in the foreground', load: () => import('./commands/debug.ts') },
   { name: 'doctor', summary: 'check this machine; says what to type', load: () => import('./commands/doctor.ts') },
   { name: 'schema', summary: 'the JSON Schema of pipeline files', load: () => import('./commands/schema.ts') },

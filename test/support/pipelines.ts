@@ -10,10 +10,16 @@ import { root } from './spawn-daemon.ts'
 export const foreignWorker = join(root, 'test/fixtures/foreign-worker')
 
 /** Writes a pipeline of foreign stages to a file and returns its path. */
-export async function writePipeline(stages: string, rest = ''): Promise<string> {
+export const writePipeline = (stages: string, rest = ''): Promise<string> => write(foreignWorker, stages, rest)
+
+/** The same of stages that save checkpoints as they go. */
+export const writeSavingPipeline = (stages: string, rest = ''): Promise<string> =>
+  write(join(root, 'test/fixtures/saving-worker'), stages, rest)
+
+async function write(worker: string, stages: string, rest: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'orc-p-'))
   const file = join(folder, 'pipeline.yaml')
-  await writeFile(file, `name: test\nworker: ${foreignWorker}\n${rest}\nstages:\n${stages}\n`)
+  await writeFile(file, `name: test\nworker: ${worker}\n${rest}\nstages:\n${stages}\n`)
   return file
 }
 

@@ -9,6 +9,7 @@ import { readArtifact } from '../../store/artifacts.ts'
 import { materialiseCode } from '../../store/code.ts'
 import { stageOutput } from '../../store/stage.ts'
 import type { Context } from './context.ts'
+import { workerEnv } from './worker-env.ts'
 
 const LOG_BYTES = 16 << 20
 const GRACE_S = 60
@@ -127,12 +128,6 @@ async function stageInputs(context: Context, job: Job): Promise<Record<string, S
     },
   )
   return Object.fromEntries(await Promise.all(staged))
-}
-
-/** Credentials of the store reach the worker by its environment; nothing else of the daemon's does. */
-function workerEnv(): Record<string, string> {
-  const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'MUJOCO_GL']
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 }
 
 function secretsOf(context: Context, job: Job): Record<string, string> {
