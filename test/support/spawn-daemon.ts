@@ -12,23 +12,32 @@ const node = join(root, 'node_modules/.bin/node')
 export type Daemon = {
   client: Client
   process: ChildProcess
+  /** Resolves when its process is gone, whichever way. */
+  exited: Promise<void>
   /** Ends it as a crash would. */
   kill: () => Promise<void>
   stop: () => Promise<void>
 }
 
-/** A real daemon in a process of its own; what it answers when it can't start is thrown as ErrorBody. */
+/**
+ * A real daemon in a process of its own; what it answers when it can't start is thrown as ErrorBody. `signal` kills it,
+ * ready or not.
+ */
 export async function spawnDaemon(
   state: string,
   env: Record<string, string> = {},
   args: string[] = [],
+  signal?: AbortSignal,
 ): Promise<Daemon> {
   const main = join(root, 'orchestrator/server/main.ts')
   const child = spawn(node, [main, '--state', state, ...args], {
     env: { ...bare(), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const exited = once(child, 'exit')
+  const exited = once(child, 'exit').then(() => {})
+  const abort = (): void => void child.kill('SIGKILL')
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
   const lines = createInterface({ input: child.stdout })
   const [first] = (await Promise.race([
     once(lines, 'line'),
@@ -46,6 +55,7 @@ export async function spawnDaemon(
   return {
     client: createClient({ kind: 'socket', path: socketPath(state, 'daemon.sock') }),
     process: child,
+    exited,
     kill: end('SIGKILL'),
     stop: end('SIGTERM'),
   }

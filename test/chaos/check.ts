@@ -1,0 +1,49 @@
+import { foldJob } from '../../orchestrator/run/fold-job.ts'
+import type { JobEvent } from '../../orchestrator/run/job-events.ts'
+import { listJournals, readJournal } from '../../orchestrator/store/journal.ts'
+import { Loss } from './loss.ts'
+import { livingProcesses, livingRanks } from './processes.ts'
+import { errorsOf, type Workload } from './workload.ts'
+import type { World } from './world.ts'
+
+/** No shard has two attempts that live, and no rank two processes. Asks the kernel, not the control plane. */
+export function checkNobodyTwice(world: World): void {
+  const shards = Map.groupBy(livingRanks(world.state), ({ attempt }) => attempt.replace(/-\d+$/, ''))
+  for (const [shard, ranks] of shards) {
+    const alive = ranks.filter(({ pid }) => lives(pid)) // one may have ended while the list was made
+    const attempts = new Set(alive.map(({ attempt }) => attempt))
+    if (attempts.size > 1) throw new Loss(`${shard} is run by ${[...attempts].join(' and ')} at the same time`)
+    const numbers = alive.map(({ rank }) => rank)
+    if (new Set(numbers).size < numbers.length) throw new Loss(`${[...attempts]} has ranks ${numbers.join(', ')}`)
+  }
+}
+
+/** A world whose runs have all ended: nothing was forgotten, nothing is left, nothing still runs. */
+export async function checkEnd(world: World, workload: Workload): Promise<void> {
+  const runs = await world.client.runs()
+  for (const run of workload.runs)
+    if (!runs.some((view) => view.run === run)) throw new Loss(`run ${run} was acknowledged, and is not known any more`)
+  for (const view of runs)
+    if (view.state !== 'succeeded') throw new Loss(`run ${view.run} is ${view.state}: ${errorsOf(view)}`)
+  const pool = runs[0]?.pool
+  if (pool && pool.coresFree !== pool.cores) throw new Loss(`${pool.cores - pool.coresFree} cores are still reserved`)
+  const living = await livingProcesses(world.state)
+  if (living.length > 0)
+    throw new Loss(`still there: ${living.map(({ what, pid }) => `${what} (pid ${pid})`).join(', ')}`)
+  await (await world.daemon()).stop() // writes down what it has not yet
+  for (const aggregate of [...(await listJournals(world.store, 'job')), ...(await listJournals(world.store, 'run'))]) {
+    const events = await readJournal(world.store, aggregate) // throws where one is missing
+    if (!aggregate.startsWith('job/')) continue
+    const job = foldJob(events as JobEvent[])
+    if (job?.phase !== 'succeeded') throw new Loss(`the journal has ${aggregate} as ${job?.phase ?? 'nothing'}`)
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

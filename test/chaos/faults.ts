@@ -1,0 +1,24 @@
+import type { Fault } from './fault.ts'
+import * as control from './faults/control-plane.ts'
+import * as redis from './faults/redis.ts'
+import * as workers from './faults/workers.ts'
+
+/** All of them by name, and how many of each are in a deck. */
+export const faults: Record<string, { fault: Fault; share: number }> = {
+  'rank-killed': { fault: workers.rankKilled, share: 2 },
+  'gang-killed': { fault: workers.gangKilled, share: 2 },
+  'launcher-killed': { fault: workers.launcherKilled, share: 2 },
+  'guardian-killed': { fault: workers.guardianKilled, share: 1 },
+  'attempt-killed': { fault: workers.attemptKilled, share: 2 },
+  preempted: { fault: workers.preempted, share: 2 },
+  asleep: { fault: workers.asleep, share: 1 },
+  'daemon-killed': { fault: control.daemonKilled, share: 12 },
+  'daemon-killed-at-start': { fault: control.daemonKilledAtStart, share: 4 },
+  'daemon-killed-at-point': { fault: control.daemonKilledAtPoint, share: 6 },
+  'daemon-stopped': { fault: control.daemonStopped, share: 1 },
+  'second-daemon': { fault: control.secondDaemon, share: 1 },
+  'redis-killed': { fault: redis.redisKilled, share: 2 },
+  'redis-emptied': { fault: redis.redisEmptied, share: 2 },
+  'redis-full': { fault: redis.redisFull, share: 1 },
+  'redis-frozen': { fault: redis.redisFrozen, share: 1 },
+}

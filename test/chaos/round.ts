@@ -1,0 +1,103 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { account, type Cost } from './account.ts'
+import { checkEnd, checkNobodyTwice } from './check.ts'
+import type { Card } from './deck.ts'
+import { between } from './fault.ts'
+import { Loss } from './loss.ts'
+import { Workload } from './workload.ts'
+import type { World } from './world.ts'
+
+/** What became of one fault. */
+export type Told = Cost & {
+  fault: string
+  /** Milliseconds from the fault to the first new step. */
+  recovery: number
+  survived: boolean
+}
+
+export type Round = {
+  told: Told[]
+  lost: { fault: string | null; message: string } | null
+  runs: number
+  steps: number
+}
+
+const RUNS_AT_ONCE = 2
+/** Until the first new step, and until all runs of a world have ended; the machine may be slow for minutes. */
+const RECOVERED_WITHIN_MS = 240_000
+const ENDED_WITHIN_MS = 600_000
+
+/**
+ * Faults are done to one world, one after the other at random moments, each after the one before was recovered from; in
+ * the end all runs must have come to theirs with the right bits. `next` names the next fault, or null when it is enough.
+ */
+export async function playRound(
+  world: World,
+  seed: string,
+  dice: () => number,
+  next: () => Card | null,
+  tell: (told: Told) => void = () => {},
+): Promise<Round> {
+  const workload = new Workload(world, seed)
+  const told: (Told & { at: number })[] = []
+  let inHand: string | null = null
+  let lost: Round['lost'] = null
+  try {
+    await world.start()
+    workload.start(RUNS_AT_ONCE)
+    await within(RECOVERED_WITHIN_MS, workload, 'nothing was trained', (signal) =>
+      world.book.first((line) => line.kind === 'step', signal),
+    )
+    for (let card = next(); card; card = next()) {
+      const { name, fault } = card
+      inHand = name
+      const done = await within(RECOVERED_WITHIN_MS, workload, `no new step after ${name}`, async (signal) => {
+        for (;;) {
+          await pause(between(0, 400, dice), undefined, { signal })
+          const struck = await fault.strike({ world, workload, dice, signal })
+          const recovered = (await struck?.recovered) ?? null
+          if (struck && recovered !== null) return { at: struck.at, recovery: Math.max(0, recovered - struck.at) }
+        }
+      })
+      checkNobodyTwice(world)
+      const one = { fault: name, survived: true, lost: 0, duplicated: 0, torn: 0, ...done }
+      told.push(one)
+      tell(one)
+      inHand = null
+    }
+    await within(ENDED_WITHIN_MS, workload, 'runs did not end', () => workload.drain())
+    await checkEnd(world, workload)
+  } catch (error) {
+    // Whatever could not be foreseen here is worth looking into as well.
+    const message = error instanceof Loss ? error.message : String((error as Error).stack ?? error)
+    lost = { fault: inHand, message }
+  }
+  workload.stop()
+  const faults = told.map(({ at }) => at)
+  const costs = account(world.book.read(), faults, workload.truths, world.damaged)
+  const all: Told[] = told.map(({ at: _, ...one }, index) => ({ ...one, ...costs[index] }))
+  if (lost) {
+    const last = inHand ?? all.pop()?.fault
+    if (last) all.push({ fault: last, recovery: Number.NaN, survived: false, lost: 0, duplicated: 0, torn: 0 })
+  }
+  const steps = world.book.lines.filter(({ kind }) => kind === 'step').length
+  return { told: all, lost, runs: workload.checked, steps }
+}
+
+/** Bounded, and over as soon as a run of the workload has ended as it must not. */
+async function within<T>(
+  ms: number,
+  workload: Workload,
+  what: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController()
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Loss(`${what} within ${ms / 1000} s`)), ms)
+  try {
+    return await Promise.race([work(over.signal), late.promise, workload.failed])
+  } finally {
+    clearTimeout(timer)
+    over.abort(new Error('over'))
+  }
+}
