@@ -49,7 +49,8 @@ export async function startLauncher(
 /** A launcher that ended, with an exit code or by a signal, before it had claimed the attempt. */
 export async function launchFailed(directory: string, end: number | string): Promise<OrchestrateError> {
   const said = (await readFile(join(directory, 'launcher.log'), 'utf8').catch(() => '')).trim().split('\n').at(-1)
-  return new OrchestrateError('LAUNCH_FAILED', `the launcher of ${directory} ended with ${end}: ${said}`)
+  const code = /\[Errno (28|122)\]/.test(said ?? '') ? 'DISK_FULL' : 'LAUNCH_FAILED' // ENOSPC, EDQUOT
+  return new OrchestrateError(code, `the launcher of ${directory} ended with ${end}: ${said}`)
 }
 
 /** What every program may expect to find, and nothing else that the daemon was started with. */

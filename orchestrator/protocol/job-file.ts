@@ -57,7 +57,7 @@ export const JobFile = z.strictObject({
   grace: z.number().positive(),
   /** Seconds that the attempt may run, or null. */
   time: z.number().positive().nullable(),
-  /** Bytes of memory that all its ranks on one host may use together, or null. */
+  /** Bytes of memory that all its ranks on one host may use together, or null; who uses more is killed. */
   memory: z.int().min(1).nullable(),
   /** Bytes of standard output or error kept per rank. */
   logBytes: z.int().min(4096),

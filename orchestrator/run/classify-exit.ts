@@ -79,18 +79,18 @@ function again(facts: ExitFacts, code: string, how: string, by: 'worker' | 'outs
 
 function outOfMemory(facts: ExitFacts, exit: AttemptExit, bad: RankExit | undefined): JobError {
   const { memory } = facts
-  const peak = exit.peakMemory ?? bad?.peakRss ?? null
+  const peak = Math.max(exit.peakMemory ?? 0, bad?.peakRss ?? 0) || null
   const used = peak === null ? null : `${formatSize(peak)}${memory === null ? '' : ` of ${formatSize(memory)}`}`
   const less = 'let the stage use less: a smaller batch, fewer data workers'
-  const lacked = (how: string, hint: string) =>
-    error({ ...facts, failed: null, tail: '' }, 'OUT_OF_MEMORY', how, bad, hint)
-  if (exit.cause === 'memory')
-    return lacked(`used ${used ?? 'more than it may'} when it was killed`, `raise resources.memory, or ${less}`)
-  if (bad?.oomKilled)
-    return lacked(
-      `used ${used ?? 'an unknown share'} when the kernel killed it: no memory was left`,
-      `run less beside it, or where there is more memory, or ${less}`,
-    )
+  const silent = { ...facts, failed: null, tail: '' }
+  if (exit.cause === 'memory') {
+    const how = `used ${used ?? 'more than it may'} when it was killed`
+    return error(silent, 'OUT_OF_MEMORY', how, undefined, `raise resources.memory, or ${less}`)
+  }
+  if (bad?.oomKilled) {
+    const how = `used ${used ?? 'all there was'} when the kernel killed it: no memory was left`
+    return error(silent, 'OUT_OF_MEMORY', how, bad, `run less beside it, or where there is more memory, or ${less}`)
+  }
   const said = error(facts, 'OUT_OF_MEMORY', '', bad, 'use a smaller batch')
   return { ...said, message: `${said.message}${used === null ? '' : ` (peak of main memory: ${used})`}` }
 }

@@ -35,7 +35,7 @@ const Resources = z.strictObject(
     memory: unit(sizePattern, sizeText)
       .nullish()
       .describe(
-        'Memory on each node, such as 400GiB; pool local records it and does not enforce it. Default: no limit',
+        'Memory on each node, such as 400GiB, for all ranks together; an attempt that uses more is ended. Default: no limit',
       ),
     time: unit(durationPattern, durationText)
       .nullish()

@@ -6,7 +6,9 @@ import time
 
 from launcher.guardian import Guardian
 from launcher.job import Job
-from launcher.quick import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Json
+from launcher.memory import Memory
+from launcher.oom import OomKills
+from launcher.quick import SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Json
 from launcher.rank import Rank
 from launcher.strays import kill_strays
 
@@ -18,13 +20,15 @@ GANG_GRACE_S = 5.0
 class Gang:
     """Starts the ranks, hears of everything by poll, and ends when the last rank has.
 
-    Nothing is asked for at intervals: signals, deaths and output each make a file descriptor readable.
+    Nothing is asked for at intervals, but for memory where it is limited: signals, deaths and output each make a file
+    descriptor readable.
     """
 
     def __init__(self, job: Job, directory: str, session: int | None, lock: int, port: int) -> None:
         self.ranks: list[Rank] = []
         self.cause = "ranks"
         self.first_bad: int | None = None
+        self.memory = None if job.memory is None else Memory(job.memory, session)
         self._job = job
         self._directory = directory
         self._session = session
@@ -33,6 +37,7 @@ class Gang:
         self._stopping = False
         self._kill_at: float | None = None
         self._time_at: float | None = None
+        self._oom_kills = OomKills()
         self._guardian = Guardian(directory, session, lock)
         self._poll = select.poll()
         self._signals = -1
@@ -72,7 +77,8 @@ class Gang:
         return [rank.exit for rank in self.ranks if rank.exit is not None]
 
     def _until_deadline(self) -> float | None:
-        deadlines = [at for at in (self._kill_at, self._time_at) if at is not None]
+        look_at = None if self.memory is None else self.memory.next_look
+        deadlines = [at for at in (self._kill_at, self._time_at, look_at) if at is not None]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _serve(self, timeout: float | None) -> None:
@@ -93,8 +99,7 @@ class Gang:
         elif signal in (SIGTERM, SIGINT, SIGHUP):
             self._stop("signal", self._job.grace)
         elif signal == SIGQUIT:  # an engine's way to say SIGKILL and still get a record
-            self._stop("signal", 0)
-            self._kill_at = time.monotonic()
+            self._kill("signal")
 
     def _check_deadlines(self) -> None:
         now = time.monotonic()
@@ -102,9 +107,22 @@ class Gang:
             self._time_at = None
             self._stop("time", self._job.grace)
         if self._kill_at is not None and now >= self._kill_at:
-            self._kill_at = None
-            for rank in self.ranks:
-                rank.kill()
+            self._kill(self.cause)
+        if self.memory is not None and now >= self.memory.next_look and self._uses_too_much(self.memory):
+            self._kill("memory")
+
+    def _uses_too_much(self, memory: Memory) -> bool:
+        alive = {rank.pid for rank in self.ranks if rank.exit is None}
+        return memory.is_over(alive, {os.getpid(), self._guardian.pid})
+
+    def _kill(self, cause: str) -> None:
+        """Ends all ranks now. The first reason counts."""
+        if not self._stopping:
+            self._stopping = True
+            self.cause = cause
+        self._kill_at = None
+        for rank in self.ranks:
+            rank.kill()
 
     def _stop(self, cause: str, grace: float) -> None:
         """Asks all ranks to end. The first reason counts, and its deadline."""
@@ -126,15 +144,18 @@ class Gang:
             return False
         if child is None:
             return False
+        oom_killed = False
         for rank in self.ranks:
             if rank.pid == child.si_pid:
+                by_others = child.si_code == os.CLD_KILLED and child.si_status == SIGKILL and not rank.killed
+                oom_killed = by_others and self._oom_kills.happened()
                 rank.kill()  # its group: before it is waited for, since that frees its number for others
         pid, status, usage = os.wait4(child.si_pid, 0)
         if pid == self._guardian.pid:
             self._guardian = Guardian(self._directory, self._session, self._lock)
         for rank in self.ranks:
             if rank.pid == pid and rank.exit is None:
-                rank.ended(status, usage.ru_maxrss)
+                rank.ended(status, usage.ru_maxrss, oom_killed)
                 self._on_end(rank.number, os.waitstatus_to_exitcode(status))
         return True
 

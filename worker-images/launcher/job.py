@@ -7,7 +7,7 @@ from launcher.redaction import read_secrets
 
 
 class Job:
-    """The fields are named and meant as in job.json: seconds for ``grace`` and ``time``, bytes for ``log_bytes``."""
+    """The fields are named and meant as in job.json: ``grace`` and ``time`` in seconds, memory and logs in bytes."""
 
     def __init__(self, path: str) -> None:
         """Raises ValueError, with a sentence, for a file that a control plane of this protocol wouldn't write."""
@@ -27,6 +27,7 @@ class Job:
         self.cores = self._count("cores", 65_536)
         self.grace = self._number("grace")
         self.time = None if fields.get("time") is None else self._number("time")
+        self.memory = None if fields.get("memory") is None else self._count("memory", 1 << 60)
         self.log_bytes = self._count("logBytes", 1 << 40)
         self.secrets = read_secrets(os.path.dirname(path))
 

@@ -1,6 +1,7 @@
 """One attempt: claimed, run, recorded."""
 
 import _socket
+import errno
 import fcntl
 import os
 import sys
@@ -61,6 +62,7 @@ def run(directory: str, lock: int) -> None:
     attempt = os.path.basename(directory)
     gang: Gang | None = None
     message: str | None = None
+    code: str | None = None
     try:
         job = Job(f"{directory}/job.json")
         attempt = job.attempt
@@ -74,6 +76,7 @@ def run(directory: str, lock: int) -> None:
         gang.watch(deliver(*SIGNALS))
     except (OSError, ValueError) as error:
         message = str(error)
+        code = code_of(error)
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         sys.excepthook(*sys.exc_info())  # a mistake of the launcher: its stack goes to launcher.log
@@ -87,11 +90,26 @@ def run(directory: str, lock: int) -> None:
             "cause": "launcher" if message is not None or gang is None else gang.cause,
             "firstBad": None if gang is None else gang.first_bad,
             "ranks": ranks,
+            "peakMemory": None if gang is None or gang.memory is None else gang.memory.peak,
             "startedAt": started,
             "endedAt": time.time() * 1000,
             "message": message,
+            "code": code,
         },
     )
+
+
+class GpuBusyError(OSError):
+    """Another attempt holds the GPU."""
+
+
+def code_of(error: OSError | ValueError) -> str | None:
+    """Names what is nobody's mistake, and may pass."""
+    if isinstance(error, GpuBusyError):
+        return "GPU_BUSY"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "DISK_FULL"
+    return None
 
 
 def own_session() -> int | None:
@@ -119,7 +137,7 @@ def lock_gpu(uuid: str) -> None:
     """Locks a GPU against other control planes of this machine, until this process and the ranks have ended.
 
     Raises:
-        OSError: another attempt holds it.
+        GpuBusyError: another attempt holds it.
     """
     path = f"/tmp/orchestrate-gpu-{uuid.replace('/', '_')}.lock"
     try:
@@ -129,7 +147,7 @@ def lock_gpu(uuid: str) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OSError(f"GPU {uuid} is in use by another attempt on this machine ({path} is locked)") from None
+        raise GpuBusyError(f"GPU {uuid} is in use by another attempt on this machine ({path} is locked)") from None
     os.set_inheritable(fd, True)
 
 

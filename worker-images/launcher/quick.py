@@ -4,6 +4,7 @@ Those wrappers import ``re`` and ``enum``: 12 ms before each attempt, more than 
 """
 
 import _signal  # type: ignore[import-not-found]  # not in typeshed
+import errno
 import os
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -105,7 +106,8 @@ def reserve_json(path: str, size: int) -> None:
     """Sets space aside for a later `write_json`, which then works on a disk that has filled up meanwhile."""
     fd = os.open(f"{path}.tmp", os.O_CREAT | os.O_WRONLY, 0o644)
     try:
-        os.write(fd, b" " * size)
+        if os.write(fd, b" " * size) < size:
+            raise OSError(errno.ENOSPC, "no space left", path)
     finally:
         os.close(fd)
 

@@ -16,6 +16,7 @@ class Rank:
         """Raises OSError when the command can't be started."""
         self.number = number
         self.exit: dict[str, Json] | None = None
+        self.killed = False
         self._directory = directory
         read_out, write_out = os.pipe()
         read_err, write_err = os.pipe()
@@ -57,6 +58,7 @@ class Rank:
         """The rank, and all that it started and that stayed in its group."""
         if self.exit is not None:
             return
+        self.killed = True
         try:
             os.killpg(self.pid, SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -77,8 +79,8 @@ class Rank:
         self.logs[fd].write(self._redactions[fd].take(data))
         return True
 
-    def ended(self, status: int, peak_rss: int) -> None:
-        """Records the end. ``peak_rss`` in KiB, as Linux counts it."""
+    def ended(self, status: int, peak_rss: int, oom_killed: bool) -> None:
+        """Records the end. ``peak_rss`` in KiB, as Linux counts it; ``oom_killed``: by the kernel, for lack of it."""
         code = os.waitstatus_to_exitcode(status)
         self.exit = {
             "rank": self.number,
@@ -87,6 +89,7 @@ class Rank:
             "startedAt": self.started,
             "endedAt": time.time() * 1000,
             "peakRss": peak_rss * 1024,
+            "oomKilled": oom_killed,
         }
         try:
             write_json(f"{self._directory}/exit.{self.number}.json", self.exit)

@@ -38,15 +38,16 @@ def find_strays(directory: str, session: int | None, spare: set[int]) -> list[in
 
 def _belongs(name: str, session: int | None, mark: bytes) -> bool:
     try:
-        state, _parent, _group, its_session = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()[:4]
+        state, _parent, _group, its_session = read_file(f"/proc/{name}/stat").rpartition(b")")[2].split()[:4]
         if state in (b"Z", b"X"):
             return False
-        return int(its_session) == session or mark in b"\0" + _read(f"/proc/{name}/environ")
+        return int(its_session) == session or mark in b"\0" + read_file(f"/proc/{name}/environ")
     except (OSError, ValueError):  # gone meanwhile, or another user's
         return False
 
 
-def _read(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """All of it, without the layers that ``open`` would load."""
     fd = os.open(path, os.O_RDONLY)
     try:
         parts = []

@@ -7,9 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
+
+from launcher.memory import Memory, members
+from launcher.oom import oom_kills
 
 LAUNCHER = Path(__file__).parents[3] / "worker-images/launcher/__main__.py"
 
@@ -40,6 +45,10 @@ def launch(directory: Path, cwd: Path = Path("/")) -> subprocess.CompletedProces
 def exit_of(directory: Path) -> dict[str, object]:
     record: dict[str, object] = json.loads((directory / "exit.json").read_text())
     return record
+
+
+def ranks_of(record: dict[str, object]) -> list[dict[str, object]]:
+    return cast(list[dict[str, object]], record["ranks"])
 
 
 def test_an_attempt_is_claimed_run_and_recorded(tmp_path: Path) -> None:
@@ -154,7 +163,7 @@ def test_the_port_is_kept_for_the_ranks_and_free_for_them(tmp_path: Path) -> Non
 def test_a_rank_that_closes_its_output_goes_on(tmp_path: Path) -> None:
     write_job(tmp_path, command=["sh", "-c", "exec >&- 2>&-; exit 5"])
     launch(tmp_path)
-    assert [rank["code"] for rank in exit_of(tmp_path)["ranks"]] == [5]  # type: ignore[attr-defined]
+    assert [rank["code"] for rank in ranks_of(exit_of(tmp_path))] == [5]
 
 
 def test_what_a_rank_says_last_is_kept(tmp_path: Path) -> None:
@@ -176,7 +185,7 @@ def test_on_a_full_disk_the_end_is_recorded_all_the_same(tmp_path: Path) -> None
     assert (done.stdout, done.returncode) == ("claimed\n", 0), done.stderr
     record = exit_of(tmp_path)
     assert (record["cause"], record["message"]) == ("ranks", None)
-    assert 74 in [rank["code"] for rank in record["ranks"]]  # type: ignore[attr-defined]
+    assert 74 in [rank["code"] for rank in ranks_of(record)]
 
 
 def test_it_imports_nothing_that_takes_long() -> None:
@@ -186,3 +195,89 @@ def test_it_imports_nothing_that_takes_long() -> None:
     imported = {line.rsplit("|")[-1].strip() for line in listing.splitlines() if "|" in line}
     assert "launcher.gang" in imported
     assert not imported & {"json", "re", "enum", "signal", "typing", "subprocess", "socket", "pathlib", "dataclasses"}
+
+
+# Takes as many MiB as it is told, touches them, and says so.
+TAKE = "import os, sys, time; held = b'x' * (int(sys.argv[1]) << 20); print('taken', flush=True); "
+
+
+def test_ranks_that_use_more_memory_than_they_may_are_killed_with_the_peak_on_record(tmp_path: Path) -> None:
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {TAKE + 'time.sleep(600)'!r}, '150'])"
+    write_job(tmp_path, command=[sys.executable, "-c", child], ranks=2, memory=200 << 20)
+    launch(tmp_path)
+    record = exit_of(tmp_path)
+    assert record["cause"] == "memory"
+    assert 200 << 20 < cast(int, record["peakMemory"]) < 400 << 20
+    assert [(rank["signal"], rank["oomKilled"]) for rank in ranks_of(record)] == [("SIGKILL", False)] * 2
+
+
+def test_memory_that_processes_share_counts_once() -> None:
+    # Each fork has all of its parent's 100 MiB in its resident set: four times over the limit, if that counted.
+    script = TAKE + "[os.fork() and os.fork(), os.write(1, b'forked\\n'), sys.stdin.read()]"
+    command = [sys.executable, "-c", script, "100"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(4)] == ["taken\n"] + ["forked\n"] * 3
+        assert sum(members(None, {process.pid}, set()).values()) > 300 << 20
+        memory = Memory(200 << 20, None)
+        assert not memory.is_over({process.pid}, set())
+        assert 100 << 20 < memory.peak < 150 << 20
+        process.communicate()
+
+
+def test_without_a_limit_nobody_looks(tmp_path: Path) -> None:
+    write_job(tmp_path)
+    launch(tmp_path)
+    assert exit_of(tmp_path)["peakMemory"] is None
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """A control group of 96 MiB, version 1 or 2, whichever accounts for memory on this machine."""
+    root, limit = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
+    if not root.is_dir():
+        root, limit = Path("/sys/fs/cgroup"), "memory.max"
+    group = root / f"orchestrate-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / limit).write_text(str(96 << 20))
+    except OSError as error:
+        if group.exists():
+            group.rmdir()
+        pytest.skip(f"no control group of limited memory can be made here: {error}")
+    yield group
+    group.rmdir()
+
+
+def test_a_rank_that_the_kernel_kills_for_want_of_memory_is_told_from_one_that_somebody_kills(
+    tmp_path: Path, small_group: Path
+) -> None:
+    def end_of(name: str, script: str) -> dict[str, object]:
+        (tmp_path / name).mkdir()
+        write_job(tmp_path / name, command=[sys.executable, "-c", script, "200"], code="/")
+        enter = f"echo $$ > {small_group}/cgroup.procs && exec {sys.executable} -I -S {LAUNCHER} {tmp_path / name}"
+        subprocess.run(["sh", "-c", enter], check=True, stdout=subprocess.DEVNULL)
+        return ranks_of(exit_of(tmp_path / name))[0]
+
+    def killed_on_this_machine() -> int:
+        return cast(int, oom_kills(Path("/proc/vmstat").read_text()))
+
+    before = killed_on_this_machine()
+    taker = end_of("taker", TAKE)
+    assert (taker["signal"], taker["oomKilled"]) == ("SIGKILL", True)
+    assert cast(int, taker["peakRss"]) > 48 << 20
+    assert killed_on_this_machine() > before
+    victim = end_of("victim", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert (victim["signal"], victim["oomKilled"]) == ("SIGKILL", False)
+
+
+def test_a_disk_that_is_full_before_the_ranks_start_is_told_as_what_it_is(tmp_path: Path) -> None:
+    write_job(tmp_path)
+    script = (
+        "set -e; mkdir small; mount -t tmpfs -o size=12k none small; cp job.json small;"
+        f"'{sys.executable}' -I -S '{LAUNCHER}' small; cp small/exit.json ."
+    )
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    done = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("claimed\n", 0), done.stderr
+    assert (exit_of(tmp_path)["code"], exit_of(tmp_path)["ranks"]) == ("DISK_FULL", [])

@@ -134,7 +134,7 @@ const said = (patch: Partial<ExitFacts>) => {
 test('who runs out of memory is told the peak and what to do', () => {
   const over = exit([rank('SIGKILL')], { cause: 'memory', peakMemory: 12.1 * GiB })
   expect(said({ exit: over, memory: 12 * GiB })).toMatchObject({
-    message: 'rank 0 used 12.1 GiB of 12.0 GiB when it was killed',
+    message: 'used 12.1 GiB of 12.0 GiB when it was killed',
     hint: 'raise resources.memory, or let the stage use less: a smaller batch, fewer data workers',
   })
   const kernel = exit([rank('SIGKILL', { oomKilled: true, peakRss: 11.8 * GiB })])
