@@ -85,7 +85,7 @@ def test_the_directory_may_be_given_relative(tmp_path: Path) -> None:
     ("patch", "said"),
     [
         ({"protocol": 2}, "protocol 2, but this launcher speaks protocol 1"),
-        ({"ranks": "two"}, "ranks: expected a number, found 'two'"),
+        ({"ranks": "two"}, "ranks: expected a whole number from 1 to 65536, found 'two'"),
         ({"command": [1]}, "command: expected a list of strings, found [1]"),
         ({"code": "/no/such/snapshot"}, "No such file or directory: '/no/such/snapshot'"),
         ({"command": ["./worker"]}, "No such file or directory: './worker'"),

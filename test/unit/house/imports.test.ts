@@ -28,6 +28,7 @@ test('the launcher imports nothing but the standard library and itself', () => {
     '_socket',
     '_signal',
     '_json',
+    'errno',
     'fcntl',
     'os',
     'sys',
