@@ -23,8 +23,8 @@ export type Launch = {
   secrets: Record<string, string>
 }
 
-/** A process of an attempt: a rank, or its launcher (null). `state` is the letter of proc(5), `T` when it was stopped. */
-export type RankProcess = { rank: number | null; state: string }
+/** The process of a rank. `state` is the letter of proc(5): T when a signal has stopped it. */
+export type RankProcess = { rank: number; state: string }
 
 /** Starts, watches and ends attempts in one kind of place. All calls are idempotent by attempt id. */
 export interface Engine {
@@ -37,7 +37,7 @@ export interface Engine {
   observe(attempts: string[]): Promise<Map<string, Observation>>
   /** Delivered to every rank; an attempt that is over is left alone. */
   signal(attempt: string, signal: Signal): Promise<void>
-  /** Its processes as the kernel sees them; null where the engine can't look. One that isn't listed has ended. */
+  /** Its ranks as the kernel sees them; null where the engine can't look. One that isn't listed has ended. */
   processes(attempt: string): Promise<RankProcess[] | null>
   /** Takes the attempt's claim so that it can never start; says `running` when it was too late. */
   revoke(attempt: string): Promise<'revoked' | 'running' | 'exited'>

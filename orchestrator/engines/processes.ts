@@ -40,16 +40,14 @@ export function pidsOf(directory: string, session: number | null): number[] {
     })
 }
 
-/** The launcher and the ranks that it has started; none of what these have started in turn. */
+/** The ranks of a launcher; none of what these have started in turn. Null when the launcher is gone. */
 export function rankProcesses(claim: LauncherClaim): RankProcess[] | null {
   if (!isRunning(claim)) return null
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name): RankProcess[] => {
       const stat = readStat(Number(name))
-      if (stat === null || stat.state === 'Z') return []
-      if (Number(name) === claim.pid) return [{ rank: null, state: stat.state }]
-      if (stat.parent !== claim.pid) return []
+      if (stat?.parent !== claim.pid || stat.state === 'Z') return []
       const rank = /\0RANK=(\d+)\0/.exec(`\0${readProc(Number(name), 'environ')}`)?.[1]
       return rank === undefined ? [] : [{ rank: Number(rank), state: stat.state }]
     })

@@ -4,7 +4,7 @@ import type { JobError } from '../../run/job-events.ts'
 import { nameHang } from '../../run/name-hang.ts'
 import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from './context.ts'
-import { sizesOf, takeEvidence } from './hang-evidence.ts'
+import { printed, sizesOf, takeEvidence } from './hang-evidence.ts'
 import type { Listened } from './listened.ts'
 import { terminate } from './watch.ts'
 
@@ -45,24 +45,31 @@ async function lookAt(context: Context, one: Listened, awake: number): Promise<v
   const attempt = job && attemptOf(job, one.shard, one.fence)
   // One that is being ended has its grace, after which it is killed.
   if (!attempt || attempt.stopping || job.planned.hang === null) return
-  let log = await context.logs.get(one.attempt)
+  const log = await context.logs.get(one.attempt)
   one.silence = listen(one.silence, log.pulse, awake)
-  if (isOverdue(one.silence, patienceWith(context, job, log))) {
-    log = await context.logs.refresh(one.attempt) // should nobody have told that something was written
-    one.silence = listen(one.silence, log.pulse, 0)
-  }
-  const overdue =
-    isOverdue(one.silence, patienceWith(context, job, log)) && (await isRunning(context, job, one.attempt))
+  const overdue = isOverdue(one.silence, patienceWith(context, job, log)) && (await isSilent(context, one, job))
   if (!one.suspicion) return overdue ? suspect(context, one, job, log) : undefined
   if (!overdue) return acquit(context, one, one.suspicion.reason, log)
   one.suspicion.waited += awake
   if (one.suspicion.waited >= ANSWER_MS) await convict(context, one, one.suspicion.sizes, job, log)
 }
 
-/** It may have ended, and its end still be unrecorded. */
-async function isRunning(context: Context, job: Job, attempt: string): Promise<boolean> {
-  const seen = await context.engine(job.planned.pool).observe([attempt])
-  return seen.get(attempt)?.state === 'running'
+/** A closer look at an attempt from which nothing was heard. */
+async function isSilent(context: Context, one: Listened, job: Job): Promise<boolean> {
+  const engine = context.engine(job.planned.pool)
+  const log = await context.logs.refresh(one.attempt) // should nobody have told that something was written
+  one.silence = listen(one.silence, log.pulse, 0)
+  const limits = patienceWith(context, job, log)
+  if (!isOverdue(one.silence, limits)) return false
+  // It may have ended, and its end still be unrecorded.
+  if ((await engine.observe([one.attempt])).get(one.attempt)?.state !== 'running') return false
+  // Where progress isn't due, and perhaps never was, to print is a sign of life too; to print the stacks asked for is none.
+  if (limits.stall !== null || one.suspicion) return true
+  const size = await printed(engine.directory(one.attempt), job.planned.resources.ranks)
+  if (size === one.printed) return true
+  one.printed = size
+  one.silence = { ...one.silence, silent: 0 }
+  return false
 }
 
 function patienceWith(context: Context, job: Job, log: AttemptLog): Patience {

@@ -12,13 +12,19 @@ const errorLog = (directory: string, rank: number): string => join(directory, `s
 
 /** How long each rank's standard error is now: what comes after is its answer. */
 export function sizesOf(directory: string, ranks: number): Promise<number[]> {
-  return Promise.all(
-    Array.from(
-      { length: ranks },
-      async (_, rank) => (await stat(errorLog(directory, rank)).catch(() => null))?.size ?? 0,
-    ),
-  )
+  return Promise.all(Array.from({ length: ranks }, (_, rank) => sizeOf(errorLog(directory, rank))))
 }
+
+/** How much the ranks have printed, to tell whether it has become more. */
+export async function printed(directory: string, ranks: number): Promise<number> {
+  const files = Array.from({ length: ranks }, (_, rank) => [
+    errorLog(directory, rank),
+    join(directory, `stdout.${rank}.log`),
+  ])
+  return (await Promise.all(files.flat().map(sizeOf))).reduce((sum, size) => sum + size, 0)
+}
+
+const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => null))?.size ?? 0
 
 /** Reads what the ranks have answered, and keeps it in `stacks.<rank>.txt`: standard error may drop it. */
 export function takeEvidence(

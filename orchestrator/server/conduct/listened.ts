@@ -8,6 +8,8 @@ export type Listened = {
   fence: number
   attempt: string
   silence: Silence
+  /** Bytes that it had printed when it was last looked at for that. */
+  printed: number
   /** It is silent for too long, and its ranks have been asked where they are. */
   suspicion: (Waiting & { sizes: number[]; waited: number }) | null
 }
@@ -18,5 +20,6 @@ export const listened = (job: string, shard: number, fence: number, attempt: str
   fence,
   attempt,
   silence: noSilence,
+  printed: 0,
   suspicion: null,
 })

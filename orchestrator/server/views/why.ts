@@ -103,5 +103,6 @@ function attemptLines(job: Job): string[] {
 function howItEnded({ revoked, outcome }: Attempt): string {
   if (revoked) return 'revoked before it started'
   if (!outcome) return 'running'
+  if (outcome.kind === 'hung') return `hung: ${outcome.error.message};`
   return 'error' in outcome ? `${outcome.kind} (${outcome.error.code})` : outcome.kind
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, watch } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Engine, Launch } from '../../../orchestrator/engines/engine.ts'
 import { pidsOf } from '../../../orchestrator/engines/processes.ts'
 import type { AttemptExit } from '../../../orchestrator/protocol/exit-record.ts'
@@ -180,6 +180,24 @@ export function engineContract(name: string, makePlace: () => Promise<Place>): v
       expect(ends(exit)).toEqual(['SIGKILL', 'SIGKILL'])
       expect(exit.cause).toBe('signal')
       expect(read(attempt, 'stdout.1.log')).toBe('ready\nSIGTERM, so what\n')
+    })
+
+    test('a rank that was stopped is seen to be, and SIGKILL ends it', async () => {
+      const attempt = await start(['freeze'], { ranks: 2 })
+      await ready(engine, attempt, 2)
+      const states = async () => (await engine.processes(attempt))?.map(({ rank, state }) => [rank, state === 'T'])
+      // The kernel tells nobody but its parent when it stops.
+      await vi.waitFor(
+        async () =>
+          expect((await states())?.sort()).toEqual([
+            [0, false],
+            [1, true],
+          ]),
+        { timeout: 60_000 },
+      )
+      await engine.signal(attempt, 'SIGKILL')
+      expect(ends(await endOf(engine, attempt))).toEqual(['SIGTERM', 'SIGKILL'])
+      expect(await engine.processes(attempt)).toBe(null)
     })
 
     test('SIGKILL does not wait for the grace period, and leaves a record all the same', async () => {

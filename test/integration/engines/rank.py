@@ -51,6 +51,14 @@ def stubborn() -> None:
     wait()
 
 
+def freeze() -> None:
+    """Rank 1 is stopped, as by a debugger."""
+    say("ready")
+    if RANK == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    wait()
+
+
 def leave(code: str) -> None:
     sys.exit(int(code))
 
@@ -122,5 +130,5 @@ what, *arguments = sys.argv[1:]
 if what in ("leave", "breed", "flood"):
     {"leave": leave, "breed": breed, "flood": flood}[what](arguments[0])
 else:
-    plain = (wait, listen, stubborn, differ, die, started, describe)
+    plain = (wait, listen, stubborn, freeze, differ, die, started, describe)
     {action.__name__: action for action in plain}[what]()

@@ -23,6 +23,28 @@ const stuckAt20 =
       )
       .replace('signal.signal(', 'faulthandler.register(signal.SIGUSR2, all_threads=True)\nsignal.signal(')
 
+/** Commits a checkpoint, as small as one can be, before step 10 of the first attempt. */
+const savedAt10 = (source: string): string =>
+  source
+    .replace(
+      'def count()',
+      `def save() -> None:
+    key = f"{job['prefix']}/checkpoints/10/manifest.json"
+    path = job["store"]["url"].removeprefix("file://") + "/" + key
+    os.makedirs(os.path.dirname(path))
+    rest = {"files": [], "metrics": {}, "cursor": None, "versions": {}, "createdAt": 0}
+    with open(path, "w") as file:
+        json.dump({"protocol": 1, "job": job["job"], "shard": 0, "fence": 1, "step": 10, "parent": None, "world": 2, **rest}, file)
+    tell("checkpoint", step=10, manifest=key, bytes=0, stall_ms=0)
+
+
+def count()`,
+    )
+    .replace(
+      '        tell("progress"',
+      '        if step == 10 and rank == 0 and job["fence"] == 1:\n            save()\n        tell("progress"',
+    )
+
 const attempts = async (client: Client, view: RunView): Promise<AttemptView[]> =>
   (await client.job(view.jobs[0]?.key ?? '')).attemptList
 
@@ -33,13 +55,13 @@ const stacks = (attempt: AttemptView | undefined, rank: number): Promise<string>
 const suspicions = (state: string): number =>
   readFileSync(join(state, 'logs/daemon.log'), 'utf8').split('"seems to hang"').length - 1
 
-test('a rank that was stopped is named, the stacks of all are kept, and the next attempt succeeds', async () => {
+test('a rank that was stopped is named, the stacks of all are kept, and the next attempt goes on from the last checkpoint', async () => {
   const state = await makeState()
   const { client } = await start(state)
   const stuck =
     'def stuck() -> None:\n    if rank == 1:\n        os.kill(os.getpid(), signal.SIGSTOP)\n    time.sleep(1e6)'
   const stage = 'count, with: { steps: 30, delay_ms: 50 }, resources: { ranks: 2 }, retry: { backoff: 10ms }'
-  const file = await writeWorker(state, stuckAt20(stuck), `  slow: { entry: ${stage} }`)
+  const file = await writeWorker(state, (source) => stuckAt20(stuck)(savedAt10(source)), `  slow: { entry: ${stage} }`)
   const { run } = await submitFile(client, file)
   const suspected = await until(
     client,
@@ -54,7 +76,7 @@ test('a rank that was stopped is named, the stacks of all are kept, and the next
   expect(first?.error?.message).toMatch(
     /^rank 1 made no progress for \d+ s between two steps, since step 20: it was stopped by a signal \(state T\), while rank 0 is in stuck \(worker\.py:\d+\)$/,
   )
-  expect(second).toMatchObject({ outcome: 'done' })
+  expect(second).toMatchObject({ outcome: 'done', resumed: expect.stringMatching(/checkpoints\/10\/manifest\.json$/) })
   expect(await stacks(first, 0)).toMatch(/in stuck\n.* in count\n/)
   expect(existsSync(join(first?.directory ?? '', 'stacks.1.txt'))).toBe(false)
 })
@@ -103,15 +125,25 @@ test('control plane, Redis and workers that are stopped together, as on a laptop
   expect(suspicions(state)).toBe(0)
 })
 
-test('a worker whose steps become five times as slow is left in peace', async () => {
+test('a worker whose steps become five times as slow is left in peace, and so is one that only prints', async () => {
   const state = await makeState()
   const { client } = await start(state)
   const slower = (source: string) =>
-    source.replace('config["delay_ms"] / 1000', 'config["delay_ms"] / 1000 * (5 if step > 5 else 1)')
+    source
+      .replace('config["delay_ms"] / 1000', 'config["delay_ms"] / 1000 * (5 if step > 5 else 1)')
+      .replace(
+        '        tell("progress"',
+        '        if chatty:\n            print(step)\n            time.sleep(1)\n            continue\n        tell("progress"',
+      )
+      .replace('def tell', 'chatty = job["stage"] == "chatty"\n\n\ndef tell')
   // Its last steps are longer than the floor: only what it has shown before speaks for it.
   const stage = 'count, with: { steps: 8, delay_ms: 800 }'
-  const { run } = await submitFile(client, await writeWorker(state, slower, `  slow: { entry: ${stage} }`))
-  expect(await until(client, run, ended)).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }] })
+  const chatty = '  chatty: { entry: count, with: { steps: 8 }, hang: 3s }'
+  const { run } = await submitFile(client, await writeWorker(state, slower, `  slow: { entry: ${stage} }\n${chatty}`))
+  expect(await until(client, run, ended)).toMatchObject({
+    state: 'succeeded',
+    jobs: [{ attempts: 1 }, { attempts: 1 }],
+  })
   expect(suspicions(state)).toBe(0)
 })
 
