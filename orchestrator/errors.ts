@@ -45,7 +45,10 @@ const errors = {
     hint: 'redis/redis.log in the state directory says more; check its free space and permissions',
   },
   REDIS_DENIED: { exit: 4, hint: 'check the user and password in REDIS_URL, and what they may do' },
-  REDIS_UNWRITABLE: { exit: 4, hint: 'use a primary, not a replica, with memory and disk to spare' },
+  REDIS_UNWRITABLE: {
+    exit: 4,
+    hint: 'give it memory (maxmemory) and disk to spare, and use a primary, not a replica; attempts go on, and all else as soon as it takes writes',
+  },
   REDIS_EVICTS: { exit: 4, hint: 'set maxmemory-policy noeviction: queued work would be lost' },
   REDIS_TOO_OLD: { exit: 4, hint: 'use Redis 6.2 or newer; `npm run setup` brings one' },
   REDIS_RESTARTED: {

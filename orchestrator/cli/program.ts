@@ -26,6 +26,11 @@ export const commands: Entry[] = [
   },
   { name: 'debug', summary: 'run an attempt again in the foreground', load: () => import('./commands/debug.ts') },
   { name: 'doctor', summary: 'check this machine; says what to type', load: () => import('./commands/doctor.ts') },
+  {
+    name: 'recover',
+    summary: 'compare Redis with the store, and mend it',
+    load: () => import('./commands/recover.ts'),
+  },
   { name: 'schema', summary: 'the JSON Schema of pipeline files', load: () => import('./commands/schema.ts') },
   {
     name: 'serve',

@@ -16,7 +16,8 @@ export const restarted = (address: string): OrchestrateError =>
 
 function codeOf(message: string): ErrorCode {
   if (/^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/i.test(message)) return 'REDIS_DENIED'
-  if (/^(READONLY|OOM|MISCONF|NOREPLICAS)/.test(message)) return 'REDIS_UNWRITABLE'
+  // Redis 6 wraps what a script ran into: "ERR Error running script …: -OOM command not allowed …".
+  if (/(^|: -)(READONLY|OOM|MISCONF|NOREPLICAS)\b/.test(message)) return 'REDIS_UNWRITABLE'
   return 'REDIS_UNREACHABLE'
 }
 

@@ -91,6 +91,11 @@ export class Aggregates {
     if (this.#stale.has(aggregate)) await this.refresh(aggregate)
   }
 
+  /** The same for all: an append that was given up may be carried out much later, by a Redis that had been silent. */
+  async freshenAll(): Promise<void> {
+    for (const aggregate of this.#stale) await this.refresh(aggregate)
+  }
+
   /** Reads an aggregate again. */
   async refresh(aggregate: string): Promise<void> {
     const [kind, name = ''] = aggregate.split('/')

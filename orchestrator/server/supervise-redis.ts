@@ -15,7 +15,7 @@ const FORGIVEN_MS = 60_000
  * and then, and said with the moment since when. All that waited is looked at as soon as it is well.
  */
 export function superviseRedis(context: Context, again: (() => Promise<void>) | null, undo: Undo): void {
-  const { redis, troubles, recovery, commands, log } = context
+  const { redis, aggregates, troubles, recovery, commands, log } = context
   const stop = new AbortController()
   const ends: number[] = []
   let restarting: Promise<void> | null = null
@@ -25,6 +25,7 @@ export function superviseRedis(context: Context, again: (() => Promise<void>) | 
     try {
       await answered(redis.redis.set(redis.keys.probe, '1', 'PX', limits.heartbeat), redis.shown)
       if ((await redis.runId()) !== redis.compared) await recovery.again()
+      await aggregates.freshenAll()
       if (!troubles.clear('redis')) return
       await commands.sendAll(everything(context))
     } catch (error) {

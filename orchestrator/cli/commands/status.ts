@@ -8,6 +8,7 @@ import { span } from '../view/line.ts'
 import { runScreen } from '../view/run-screen.ts'
 import { runsTable } from '../view/runs-table.ts'
 import { isColourful, sizeOf } from '../view/terminal.ts'
+import { troubleLines } from '../view/troubles.ts'
 import { watchRun } from '../watch-run.ts'
 
 type Options = Connection & { json?: boolean; follow?: boolean }
@@ -30,7 +31,9 @@ async function status_(run: string | undefined, options: Options): Promise<void>
   const client = await connect(options)
   if (run === undefined) {
     const runs = await client.runs()
-    if (options.json === true) return printJson({ runs })
+    const { troubles } = await client.health()
+    if (options.json === true) return printJson({ runs, troubles })
+    printLines(troubleLines(troubles, Date.now()))
     if (runs.length > 0) return printLines(runsTable(runs, Date.now()))
     return printLines([[span('No runs yet. Try: orchestrate run jobs/quickstart.yaml')]])
   }

@@ -1,4 +1,4 @@
-import type { JobView, RunView } from '../../server/api.ts'
+import type { JobView, RunView, Trouble } from '../../server/api.ts'
 import { jobRef } from './job-name.ts'
 import { printable } from './line.ts'
 
@@ -9,12 +9,23 @@ export function plainLines(before: RunView | null, after: RunView, now: number):
     const words = change(known.get(job.key) ?? null, job, after)
     return words === null ? [] : [`${moment(job, now)} ${jobRef(job, after.jobs)} ${words}`]
   })
+  lines.unshift(...troubleChanges(before?.troubles ?? [], after.troubles, now))
   if (after.state !== 'running' && before?.state !== after.state) {
     lines.push(
       `${iso(after.endedAt ?? now)} run ${after.run} ${after.state} ${seconds(after.createdAt, after.endedAt ?? now)}`,
     )
   }
   return lines
+}
+
+/** What the control plane has trouble with from now on, and what no longer. */
+function troubleChanges(before: Trouble[], after: Trouble[], now: number): string[] {
+  const without = (some: Trouble[], others: Trouble[]) =>
+    some.filter((one) => others.every(({ code }) => code !== one.code))
+  return [
+    ...without(after, before).map(({ what, code, since }) => `${iso(since)} trouble ${code} ${quoted(what)}`),
+    ...without(before, after).map(({ code, since }) => `${iso(now)} well again ${code} after ${seconds(since, now)}`),
+  ]
 }
 
 function change(before: JobView | null, job: JobView, view: RunView): string | null {

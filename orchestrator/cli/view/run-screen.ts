@@ -4,6 +4,7 @@ import type { JobView, RunView } from '../../server/api.ts'
 import { jobLine, timeOf } from './job-line.ts'
 import { isOver, jobName } from './job-name.ts'
 import { type Line, paint, span, width } from './line.ts'
+import { troubleLines } from './troubles.ts'
 
 export type Screen = {
   columns: number /** Rows that may be used; Infinity when nothing is redrawn. */
@@ -12,7 +13,7 @@ export type Screen = {
   now: number
 }
 
-/** A run as it stands: a header, then a line for each job. Every line fits the screen; none wraps. */
+/** A run as it stands: what the control plane has trouble with, a header, then a line for each job. Every line fits the screen; none wraps. */
 export function runScreen(view: RunView, screen: Screen): string[] {
   const columns = {
     total: screen.columns,
@@ -23,10 +24,11 @@ export function runScreen(view: RunView, screen: Screen): string[] {
     time: Math.max(...view.jobs.map((job) => width(timeOf(job, screen.now))), 4),
   }
   const account = accountLine(view)
-  const lines = fold(view.jobs, screen.rows - 2 - account.length).map((row) =>
+  const troubles = troubleLines(view.troubles, screen.now)
+  const lines = fold(view.jobs, screen.rows - 2 - account.length - troubles.length).map((row) =>
     Array.isArray(row) ? folded(row) : jobLine(row, view, columns, screen.now),
   )
-  return [header(view, screen.columns), [], ...lines, ...account].map((line) =>
+  return [...troubles, header(view, screen.columns), [], ...lines, ...account].map((line) =>
     paint(line, screen.columns, screen.colours),
   )
 }

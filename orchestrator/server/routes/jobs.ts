@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { OrchestrateError } from '../../errors.ts'
 import { JobFile } from '../../protocol/job-file.ts'
-import type { JobDetail, WhyView } from '../api.ts'
+import type { JobDetail, Trouble, WhyView } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
 import type { Context } from '../conduct/context.ts'
 import { findAttempt, findJob, newestFirst } from '../find.ts'
@@ -23,6 +23,9 @@ const LogQuery = z.object({
   tail: z.coerce.number().int().min(0).optional(),
   follow: z.enum(['0', '1']).default('0'),
 })
+
+const troubleSentence = ({ what, code, since }: Trouble): string =>
+  `since ${new Date(since).toISOString()}: ${what} (${code}); attempts go on`
 
 export function jobRoutes(app: FastifyInstance, context: Context): void {
   app.get<ByJob>('/api/v1/jobs/:ref', async (request): Promise<JobDetail> => {
@@ -43,7 +46,9 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
 
   app.get<ByJob>('/api/v1/jobs/:ref/why', async (request): Promise<WhyView> => {
     const { job, run } = findJob(context, request.params.ref, request.query.run)
-    return whyView(context, job, run?.submitted.run ?? null)
+    const why = await whyView(context, job, run?.submitted.run ?? null)
+    const troubles = context.troubles.list().map(troubleSentence)
+    return { ...why, evidence: [...troubles, ...why.evidence] }
   })
 
   app.get<ByJob>('/api/v1/jobs/:ref/logs', async (request, reply) => {

@@ -1,8 +1,9 @@
 import { stat, truncate } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { untilExists } from '../../support/files.ts'
 import { submitStages } from '../../support/pipelines.ts'
-import { appendFile, busyStages, expectWhole, killRedis, redisPid, removeFiles } from './redis-lab.ts'
+import { appendFile, busyStages, cutJournals, expectWhole, killRedis, redisPid, removeFiles } from './redis-lab.ts'
 
 const cores = { ORCHESTRATE_CORES: '8' }
 
@@ -53,8 +54,8 @@ test('a Redis that comes back older under the daemon gets back what it lost, and
   const file = await appendFile(state)
   const before = await stat(file)
   const first = await submitStages(daemon.client, busyStages())
-  await until(daemon.client, first.run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
   const middle = Math.floor(((await stat(file)).size + before.size) / 2)
+  await until(daemon.client, first.run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
   const second = await submitStages(daemon.client, busyStages(40))
   await until(daemon.client, second.run, (view) => view.jobs.some((job) => job.state === 'running'))
   // As a machine that lost power may leave it: cut anywhere, also in the middle of a command.
@@ -67,25 +68,73 @@ test('a Redis that comes back older under the daemon gets back what it lost, and
       ['succeeded', 1],
       ['succeeded', 1],
     ])
+  const found = (await daemon.client.recover()).before[0]
+  expect(found).toMatchObject({ cause: 'restart', replaced: 0, lost: 0 })
+  expect(found?.events).toBeGreaterThan(10)
   await daemon.stop()
   await expectWhole(state)
 })
 
-test('a daemon that starts on an empty Redis finds what was placed and never mirrored, and what ended meanwhile', async () => {
+test('a daemon that starts on a Redis that came back older puts back what it lost', async () => {
   const state = await makeState()
   const first = await startDaemon(state, cores)
-  const { run } = await submitStages(first.client, busyStages(100))
+  const file = await appendFile(state)
+  const empty = (await stat(file)).size
+  const { run } = await submitStages(first.client, busyStages())
+  const middle = Math.floor(((await stat(file)).size + empty) / 2)
   await until(first.client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
   await first.kill()
   await killRedis(state)
-  await removeFiles(state)
+  await truncate(file, middle)
   const second = await startDaemon(state, cores)
-  const { now, before } = await second.client.recover()
-  expect(before[0]).toMatchObject({ cause: 'start', ledger: 0, lost: 0 })
-  expect((before[0]?.running ?? 0) + (before[0]?.exited ?? 0)).toBeGreaterThan(0)
+  const { before } = await second.client.recover()
+  expect(before[0]).toMatchObject({ cause: 'start', replaced: 0, lost: 0 })
+  expect(before[0]?.events).toBeGreaterThan(0)
+  const view = await until(second.client, run, ended)
+  expect(view.state).toBe('succeeded')
+  expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  await second.stop()
+  await expectWhole(state)
+})
+
+test('attempts whose placement is in no ledger and no journal are found by their fences, whether they run or have ended', async () => {
+  const state = await makeState()
+  const first = await startDaemon(state, cores)
+  const { run } = await submitStages(first.client, busyStages(150).replace('151', '5'))
+  await until(first.client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const { attemptList } = await first.client.job('other', run)
+  await first.kill()
+  await killRedis(state)
+  await removeFiles(state)
+  await untilExists(`${attemptList[0]?.directory}/exit.json`)
+  // The journal is up to a second behind: here it has nothing of what happened after the jobs were ready.
+  await cutJournals(state, 'attempt.placed')
+  const second = await startDaemon(state, cores)
+  const { before, now } = await second.client.recover()
+  expect(before[0]).toMatchObject({ cause: 'start', ledger: 0, restored: 5, fences: 3, adopted: 3, lost: 0 })
   expect(now).toMatchObject({ cause: 'asked', restored: 0, tails: 0, adopted: 0 })
   const view = await until(second.client, run, ended)
   expect(view.state).toBe('succeeded')
+  expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
   await second.stop()
   await expectWhole(state)
+})
+
+test('a daemon that was stopped in peace compares nothing at its next start', async () => {
+  const state = await makeState()
+  const first = await startDaemon(state)
+  const { run } = await submitStages(first.client, '  first: { entry: count }')
+  await until(first.client, run, ended)
+  await first.stop()
+  const second = await startDaemon(state)
+  expect((await second.client.recover()).before).toEqual([])
+  await second.kill()
+  // The same Redis, still running: nothing can have got lost.
+  const third = await startDaemon(state)
+  expect((await third.client.recover()).before).toEqual([])
+})
+
+test('a store that holds nothing is one error', async () => {
+  const { client } = await startDaemon(await makeState())
+  await expect(client.recover()).rejects.toMatchObject({ code: 'STORE_EMPTY', exit: 4 })
 })

@@ -5,7 +5,7 @@ import { connectRedis } from '../../../orchestrator/ledger/connect-redis.ts'
 import { Ledger } from '../../../orchestrator/ledger/ledger.ts'
 import { socketPath } from '../../../orchestrator/ledger/socket-path.ts'
 import { startRedis } from '../../../orchestrator/ledger/start-redis.ts'
-import { readJournal } from '../../../orchestrator/store/journal.ts'
+import { appendSegment, listJournals, readJournal } from '../../../orchestrator/store/journal.ts'
 import { openStore } from '../../../orchestrator/store/open-store.ts'
 
 /** A few jobs that take a while, and one that needs them: something of everything is under way at any moment. */
@@ -70,6 +70,18 @@ export async function expectWhole(state: string): Promise<void> {
     expect(await starts(state)).toEqual(new Map(placed.map((attempt) => [attempt, 1])))
   } finally {
     await redis.stop()
+  }
+}
+
+/** Leaves of each job's journal what came before its first event of a type. */
+export async function cutJournals(state: string, before: string): Promise<void> {
+  const store = await openStore({ url: `file://${state}/store` })
+  for (const name of await listJournals(store, 'job')) {
+    const events = (await readJournal(store, name)) as { type: string }[]
+    const count = events.findIndex(({ type }) => type === before)
+    if (count < 0) continue
+    await rm(join(state, 'store/journal', name), { recursive: true })
+    await appendSegment(store, name, 0, events.slice(0, count))
   }
 }
 

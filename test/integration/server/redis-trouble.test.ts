@@ -1,0 +1,72 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { connectRedis } from '../../../orchestrator/ledger/connect-redis.ts'
+import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { submitStages } from '../../support/pipelines.ts'
+import { busyStages, expectWhole, redisPid, redisSocket } from './redis-lab.ts'
+
+test('a Redis that is full is said with since when, submissions are refused, training goes on, and all else when there is room', async () => {
+  const state = await makeState()
+  const daemon = await startDaemon(state, { ORCHESTRATE_CORES: '8' })
+  const { client } = daemon
+  const { run } = await submitStages(client, busyStages(40))
+  await until(client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const admin = await connectRedis(redisSocket(state), 'admin')
+  onTestFinished(() => admin.close())
+  const filledAt = Date.now()
+  await admin.redis.config('SET', 'maxmemory', '1')
+  const troubled = await until(client, run, (view) => view.troubles.length > 0)
+  expect(troubled.troubles).toMatchObject([{ code: 'REDIS_UNWRITABLE', what: expect.stringContaining('OOM') }])
+  expect(troubled.troubles[0]?.since).toBeGreaterThanOrEqual(filledAt)
+  await expect(submitStages(client, '  new: { entry: count }')).rejects.toMatchObject({
+    code: 'REDIS_UNWRITABLE',
+    exit: 4,
+  })
+  expect((await client.why('first', run)).evidence[0]).toMatch(/^since .* \(REDIS_UNWRITABLE\); attempts go on$/)
+  // Its workers end while nothing can be written down.
+  const steps = (view: Awaited<ReturnType<typeof client.run>>) => view.jobs.map((job) => job.progress?.step ?? 0)
+  await until(client, run, (view) =>
+    steps(view)
+      .slice(0, 2)
+      .every((step) => step >= 40),
+  )
+  expect((await client.health()).troubles).toMatchObject([{ code: 'REDIS_UNWRITABLE' }])
+  await admin.redis.config('SET', 'maxmemory', '0')
+  const view = await until(client, run, ended)
+  expect(view.state).toBe('succeeded')
+  await expect.poll(async () => (await client.health()).troubles, { timeout: 60_000 }).toEqual([])
+  expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  await daemon.stop()
+  await expectWhole(state)
+})
+
+test('a Redis that answers nothing for a while holds up no question, and what ended meanwhile is recorded after', async () => {
+  const state = await makeState()
+  const daemon = await startDaemon(state, { ORCHESTRATE_CORES: '8' })
+  const { client } = daemon
+  const { run } = await submitStages(client, busyStages(40))
+  await until(client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const pid = await redisPid(state)
+  process.kill(pid, 'SIGSTOP')
+  onTestFinished(() => {
+    try {
+      process.kill(pid, 'SIGCONT')
+    } catch {} // it has ended with its daemon
+  })
+  const frozen = Date.now()
+  expect((await client.run(run)).state).toBe('running')
+  const { troubles } = await until(client, run, (view) => view.troubles.length > 0)
+  expect(troubles).toMatchObject([{ code: 'REDIS_UNREACHABLE', what: expect.stringContaining('does not answer') }])
+  // Nobody waits longer for an answer than a command may take.
+  await expect(submitStages(client, '  new: { entry: count }')).rejects.toMatchObject({ code: 'REDIS_UNREACHABLE' })
+  expect((await client.runs()).length).toBe(1)
+  await pause(Math.max(0, frozen + 30_000 - Date.now())) // the fault itself takes this long
+  process.kill(pid, 'SIGCONT')
+  const thawed = Date.now()
+  const view = await until(client, run, ended)
+  console.log(`Redis answers again -> the run has ended: ${Date.now() - thawed} ms`)
+  expect(view).toMatchObject({ state: 'succeeded' })
+  expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  await daemon.stop()
+  await expectWhole(state)
+})
