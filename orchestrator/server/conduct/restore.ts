@@ -48,7 +48,8 @@ export async function compareWithStore({ store, ledger, log }: Context): Promise
       else found.tails += 1
     }
     const from = agree ? had.length : 0
-    found.events += await putBack(ledger, aggregate, told, from)
+    const events = await putBack(ledger, aggregate, told, from)
+    found.events += events // others count beside us: read only now
   })
   return found
 }
@@ -76,7 +77,8 @@ export async function compareWithMemory({ aggregates, journal, store }: Context,
     const from = versions.get(name) ?? 0
     if (from === 0) found.restored += 1
     else found.tails += 1
-    found.events += await putBack(ledger, name, told, from)
+    const events = await putBack(ledger, name, told, from)
+    found.events += events
   })
   // Appended without our having heard of it.
   const listed = (await Promise.all(kinds.map((kind) => ledger.aggregates(kind)))).flat()

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { connectRedis } from '../../../orchestrator/ledger/connect-redis.ts'
@@ -28,11 +28,17 @@ export async function killRedis(state: string): Promise<void> {
 export const removeFiles = (state: string): Promise<void> =>
   rm(join(state, 'redis/appendonlydir'), { recursive: true, force: true })
 
-/** The file that Redis appends to. */
-export async function appendFile(state: string): Promise<string> {
+/** Ends the embedded Redis as a loss of power may: its file ends within the command that first holds `text` for the nth time. */
+export async function cutRedis(state: string, text: string, nth: number): Promise<void> {
+  const pid = await redisPid(state)
+  process.kill(pid, 'SIGSTOP') // or a daemon that lives would start the next one before the file is cut
   const folder = join(state, 'redis/appendonlydir')
-  const name = (await readdir(folder)).find((one) => one.endsWith('.incr.aof'))
-  return join(folder, name ?? '')
+  const name = (await readdir(folder)).find((one) => one.endsWith('.incr.aof')) ?? ''
+  const file = await readFile(join(folder, name))
+  let end = 0
+  for (let i = 0; i < nth; i++) end = file.indexOf(text, end) + text.length
+  await truncate(join(folder, name), end)
+  process.kill(pid, 'SIGKILL')
 }
 
 /** Starts of a worker by attempt: each says hello once. */
