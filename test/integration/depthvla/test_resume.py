@@ -107,6 +107,7 @@ def test_sigterm_saves_the_step_it_came_in_and_sigusr1_saves_and_goes_on(attempt
     assert attempt.wait() == [75, 75], attempt.stderr()
     steps = [e["step"] for e in attempt.events("checkpoint")]
     assert len(steps) == 2
+    assert {e["what"] for e in attempt.events("busy")} == {"saving"}  # the last save was waited for, and said to be
     assert saved["step"] == steps[0] < steps[1] < 4000
     assert all(e["bytes"] > 0 and e["stall_ms"] >= 0 for e in attempt.events("checkpoint"))
     assert [m.split("/")[-2] for m in attempt.manifests()] == [str(s) for s in reversed(steps)]
