@@ -35,6 +35,8 @@ export interface Engine {
   launch(launch: Launch): Promise<void>
   /** One look at many attempts. */
   observe(attempts: string[]): Promise<Map<string, Observation>>
+  /** Attempts of this control plane that have a process, found by looking for processes, whatever is recorded of them. */
+  living(): Promise<Set<string>>
   /** Delivered to every rank; an attempt that is over is left alone. */
   signal(attempt: string, signal: Signal): Promise<void>
   /** Its ranks as the kernel sees them; null where the engine can't look. One that isn't listed has ended. */

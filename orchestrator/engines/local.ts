@@ -1,12 +1,12 @@
 import { watch } from 'node:fs'
 import { access, mkdir, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { faultPoint } from '../fault-point.ts'
 import { claimPath, hasCode, readClaim, readExit, removeSecrets, revokeClaim, writeJob } from './attempt-directory.ts'
 import { isLocked, untilUnlocked } from './claim-lock.ts'
 import type { Engine, Launch, Observation, RankProcess, Signal } from './engine.ts'
-import { isRunning, killTree, rankProcesses, sendSignal } from './processes.ts'
+import { attemptDirectoriesInUse, isRunning, killTree, rankProcesses, sendSignal } from './processes.ts'
 import { Spawner } from './spawner.ts'
 import { startLauncher } from './start-launcher.ts'
 
@@ -77,6 +77,11 @@ export class LocalEngine implements Engine {
 
   async observe(attempts: string[]): Promise<Map<string, Observation>> {
     return new Map(await Promise.all(attempts.map(async (attempt) => [attempt, await this.#look(attempt)] as const)))
+  }
+
+  async living(): Promise<Set<string>> {
+    const directories = attemptDirectoriesInUse().filter((directory) => dirname(directory) === this.#attempts)
+    return new Set(directories.map((directory) => basename(directory)))
   }
 
   async #look(attempt: string): Promise<Observation> {

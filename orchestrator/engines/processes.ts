@@ -53,6 +53,15 @@ export function rankProcesses(claim: LauncherClaim): RankProcess[] | null {
     })
 }
 
+/** Attempt directories that a living process was told of at its start; zombies don't count. */
+export function attemptDirectoriesInUse(): string[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return []
+    const [, directory] = /\0ORCHESTRATE_ATTEMPT_DIR=([^\0]+)\0/.exec(`\0${readProc(Number(name), 'environ')}`) ?? []
+    return directory === undefined || readStat(Number(name))?.state === 'Z' ? [] : [directory]
+  })
+}
+
 /** See proc(5); the command's name, the second field, may hold anything, so the rest is counted from its end. */
 function readStat(pid: number): { state: string; parent: number; session: number; start: number } | null {
   const text = readProc(pid, 'stat')

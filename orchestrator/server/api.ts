@@ -241,6 +241,13 @@ export type Findings = z.infer<typeof Findings>
 export const RecoverView = z.object({ now: Findings, before: z.array(Findings) })
 export type RecoverView = z.infer<typeof RecoverView>
 
+/** GET /api/v1/invariants: what should never be so, and is. */
+export const InvariantsView = z.object({
+  checkedAt: z.number(),
+  violations: z.array(z.object({ invariant: z.string(), subject: z.string(), detail: z.string() })),
+})
+export type InvariantsView = z.infer<typeof InvariantsView>
+
 export const Health = z.object({
   version: z.string(),
   build: z.string(),

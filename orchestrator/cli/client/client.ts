@@ -5,6 +5,7 @@ import {
   AttemptView,
   CheckpointView,
   Health,
+  InvariantsView,
   JobDetail,
   PlanView,
   RecoverView,
@@ -63,6 +64,7 @@ export function createClient(target: Target) {
   return {
     target,
     health: () => get(Health, '/health'),
+    invariants: () => get(InvariantsView, '/invariants'),
     stop: () => post(z.unknown(), '/stop'),
     recover: () => post(RecoverView, '/recover'),
     missing: async (digests: string[]) => (await post(Missing, '/blobs/missing', { digests })).missing,

@@ -2,10 +2,11 @@ import { Command } from 'commander'
 import { checkout, readSettings } from '../../server/settings.ts'
 import { stateDirectory } from '../client/connect.ts'
 import type { Check } from '../doctor/check.ts'
+import { daemonChecks } from '../doctor/daemon-checks.ts'
 import { diskChecks } from '../doctor/disk-checks.ts'
 import { nodeChecks } from '../doctor/node-checks.ts'
 import { pythonChecks } from '../doctor/python-checks.ts'
-import { daemonCheck, gpuCheck, redisCheck, storeCheck } from '../doctor/service-checks.ts'
+import { gpuCheck, redisCheck, storeCheck } from '../doctor/service-checks.ts'
 import { type Connection, examples } from '../options.ts'
 import { printJson, printLines } from '../print.ts'
 import { type Line, padEnd, type Style, span, width } from '../view/line.ts'
@@ -18,7 +19,7 @@ export function command(): Command {
     .option('--json', 'one JSON document on standard output')
     .action(async (options: Connection & { json?: boolean }) => {
       const checks = await allChecks(stateDirectory(options))
-      const isFit = checks.every(({ state }) => state !== 'missing')
+      const isFit = checks.every(({ state }) => state === 'ok' || state === 'absent')
       if (options.json === true) printJson({ ok: isFit, checks })
       else printLines(checkLines(checks))
       process.exitCode = isFit ? 0 : 4
@@ -35,7 +36,7 @@ async function allChecks(state: string): Promise<Check[]> {
     diskChecks(state),
     storeCheck(settings),
     gpuCheck(),
-    daemonCheck(settings),
+    daemonChecks(settings),
   ])
   return parts.flat()
 }
@@ -43,6 +44,7 @@ async function allChecks(state: string): Promise<Check[]> {
 const marks: Record<Check['state'], [string, Style]> = {
   ok: ['✔ ok', 'good'],
   missing: ['✘ missing', 'bad'],
+  broken: ['✘ broken', 'bad'],
   absent: ['– none', 'dim'],
 }
 
@@ -53,6 +55,9 @@ function checkLines(checks: Check[]): Line[] {
     const line = [span(padEnd(mark, 11), style), span(padEnd(name, names)), span(`  ${found}`, 'dim')]
     return fix === null ? [line] : [line, [span(' '.repeat(11)), span(fix, 'bold')]]
   })
-  const missing = checks.filter(({ state }) => state === 'missing').length
-  return missing === 0 ? lines : [...lines, [], [span(`${missing} missing; type the lines above`)]]
+  const counts = (['missing', 'broken'] as const).flatMap((wanted) => {
+    const count = checks.filter(({ state }) => state === wanted).length
+    return count === 0 ? [] : [`${count} ${wanted}`]
+  })
+  return counts.length === 0 ? lines : [...lines, [], [span(`${counts.join(', ')}; type the lines above`)]]
 }

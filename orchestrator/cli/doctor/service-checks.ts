@@ -2,11 +2,9 @@ import { hostCapacity } from '../../engines/host-capacity.ts'
 import { OrchestrateError } from '../../errors.ts'
 import { connectRedis } from '../../ledger/connect-redis.ts'
 import { findRedisServer } from '../../ledger/find-redis-server.ts'
-import { buildId } from '../../server/build-id.ts'
 import type { Settings } from '../../server/settings.ts'
 import { openStore } from '../../store/open-store.ts'
-import { findDaemon } from '../client/ensure-daemon.ts'
-import { absent, aptInstall, type Check, missing, ok } from './check.ts'
+import { aptInstall, type Check, missing, ok } from './check.ts'
 
 /** Redis: the one that REDIS_URL names, fit to use; else one that the daemon can start. */
 export async function redisCheck({ redisUrl }: Settings): Promise<Check> {
@@ -37,14 +35,6 @@ export async function gpuCheck(): Promise<Check> {
   return gpus.length > 0
     ? ok(name, `${cores} cores, ${gpus.length} GPUs`)
     : ok(name, `${cores} cores, no GPU (nvidia-smi shows none)`)
-}
-
-export async function daemonCheck({ stateDir }: Settings): Promise<Check> {
-  const found = await findDaemon(stateDir)
-  if (found === null) return absent('daemon', 'none runs; the next command starts one')
-  const { pid, version, build, runs } = found.health
-  const other = build === buildId() ? '' : ', of another build: the next command replaces it'
-  return ok('daemon', `${version}, pid ${pid}, ${runs} runs${other}`)
 }
 
 async function coded(name: string, fix: string, look: () => Promise<string>): Promise<Check> {

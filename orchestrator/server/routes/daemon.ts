@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { missingBlobs, putBlob } from '../../store/code.ts'
-import type { Health, RecoverView } from '../api.ts'
+import type { Health, InvariantsView, RecoverView } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
+import { checkInvariants } from '../conduct/check-invariants.ts'
 import type { Context } from '../conduct/context.ts'
 
 const Digest = z.string().regex(/^[0-9a-f]{64}$/)
@@ -13,6 +14,11 @@ export function daemonRoutes(app: FastifyInstance, context: Context, health: () 
   app.post('/api/v1/stop', async (_, reply) => {
     await reply.send({})
     stop()
+  })
+
+  app.get('/api/v1/invariants', async (): Promise<InvariantsView> => {
+    const violations = await checkInvariants(context)
+    return { checkedAt: Date.now(), violations }
   })
 
   app.post('/api/v1/recover', async (): Promise<RecoverView> => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { untilExists } from '../../support/files.ts'
+import { expectInvariants } from '../../support/invariants.ts'
 import { submitFile, submitStages, writePipeline } from '../../support/pipelines.ts'
 
 test('a control plane that is killed leaves its workers at work, and the next one adopts them', async () => {
@@ -16,6 +17,7 @@ test('a control plane that is killed leaves its workers at work, and the next on
   await first.kill()
   const second = await startDaemon(state)
   const view = await until(second.client, run, ended)
+  await expectInvariants(second)
   expect(view.state).toBe('succeeded')
   expect(view.jobs.map((job) => job.attempts)).toEqual([1, 1])
   const before = running.jobs[0]?.progress?.step ?? 0
@@ -49,8 +51,10 @@ test('killed again and again at whatever it was doing, it launches nothing twice
     await until(daemon.client, run, (view) => ended(view) || seen++ >= wait)
     await daemon.kill()
     daemon = await startDaemon(state)
+    await expectInvariants(daemon)
   }
   const view = await until(daemon.client, run, ended)
+  await expectInvariants(daemon)
   expect(view.state).toBe('succeeded')
   for (const job of view.jobs) {
     const { attemptList } = await daemon.client.job(job.key, run)
@@ -74,6 +78,7 @@ test('a Redis that comes back empty is rebuilt from the store, running attempts 
   await rm(join(state, 'redis'), { recursive: true })
   const second = await startDaemon(state)
   const view = await until(second.client, run, ended)
+  await expectInvariants(second)
   expect(view).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }, { attempts: 1 }] })
 })
 
