@@ -8,6 +8,7 @@ import { report } from './conduct/conduct-run.ts'
 import type { Context } from './conduct/context.ts'
 import { findHangs } from './conduct/find-hangs.ts'
 import { everything, look } from './conduct/look.ts'
+import { letGoOfPins } from './conduct/reconcile.ts'
 import { lockStateDir } from './daemon-lock.ts'
 import { whenIdle } from './idle.ts'
 import { makeApi } from './listen.ts'
@@ -63,6 +64,7 @@ export async function startDaemon(settings: Settings, log: Logger): Promise<Daem
 async function conduct(context: Context): Promise<void> {
   const { commands, aggregates, journal, recovery } = context
   await recovery.start()
+  await letGoOfPins(context)
   await commands.clear()
   await commands.work((aggregate) => look(context, aggregate))
   journal.start()

@@ -11,12 +11,14 @@ export { ended, until } from './until.ts'
 /** A state directory that is gone after the test, with whatever still runs in it. */
 export async function makeState(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'orc-'))
-  onTestFinished(async () => {
-    const redis = await startRedis(folder).catch(() => null)
-    await redis?.stop()
-    await rm(folder, { recursive: true, force: true, maxRetries: 20 })
-  })
+  onTestFinished(() => endState(folder))
   return folder
+}
+
+export async function endState(folder: string): Promise<void> {
+  const redis = await startRedis(folder).catch(() => null)
+  await redis?.stop()
+  await rm(folder, { recursive: true, force: true, maxRetries: 20 })
 }
 
 /** A real daemon that ends with the test. */

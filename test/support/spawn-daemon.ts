@@ -41,7 +41,9 @@ export async function spawnDaemon(
   const lines = createInterface({ input: child.stdout })
   const [first] = (await Promise.race([
     once(lines, 'line'),
-    exited.then(() => Promise.reject(new Error('the daemon said nothing'))),
+    exited.then(() => {
+      throw new Error(`the daemon said nothing and ended with ${child.signalCode ?? child.exitCode}`)
+    }),
   ])) as [string]
   const said: unknown = JSON.parse(first)
   if (ErrorBody.safeParse(said).success) {

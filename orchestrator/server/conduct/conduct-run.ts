@@ -9,7 +9,11 @@ import type { Context } from './context.ts'
 export async function conductRun(context: Context, id: string): Promise<void> {
   const run = context.aggregates.runs.get(id)
   if (!run) return
-  for (const command of decideRun(run, jobsOf(context, run))) await carryOut(context, run, command)
+  const commands = decideRun(run, jobsOf(context, run))
+  // A run that is resumed has let go of its pins: they are back before anything leans on them.
+  if (run.epoch > 0 && commands.some((command) => command.kind === 'want'))
+    await pinRun(context, id, run.submitted.jobs)
+  for (const command of commands) await carryOut(context, run, command)
 }
 
 async function carryOut(context: Context, run: Run, command: RunCommand): Promise<void> {

@@ -1,4 +1,5 @@
 import { type Attempt, isActive } from '../../run/job.ts'
+import { listPins, unpin } from '../../store/pins.ts'
 import type { Aggregates } from '../aggregates.ts'
 import { type Context, poolAggregate } from './context.ts'
 
@@ -34,6 +35,15 @@ export async function giveBackOrphans(context: Context, pool: string): Promise<n
     givenBack += 1
   }
   return givenBack
+}
+
+/**
+ * Lets go of what a control plane that died has left pinned, for a run that has ended or was never submitted. Not while
+ * one is being submitted, which pins first.
+ */
+export async function letGoOfPins({ store, aggregates }: Context): Promise<void> {
+  for (const run of (await listPins(store)).keys())
+    if (aggregates.runs.get(run)?.state !== 'running') await unpin(store, run)
 }
 
 /** One that is placed or runs: of which job, and of which pool it has something. */
