@@ -16,6 +16,7 @@ export type Killed = Ended & { rank: number; reached: number }
 export async function runKilled(bench: Bench, job: JobFile, planned: PlannedKill): Promise<Killed | Ended> {
   const { engine } = bench
   const directory = engine.directory(job.attempt)
+  const every = job.checkpoint.every ?? 1
   let victim: Promise<number | null> | null = null
   let saved = job.resume.length > 0
   let asked = saved
@@ -33,7 +34,7 @@ export async function runKilled(bench: Bench, job: JobFile, planned: PlannedKill
     if (event.type !== 'progress' && event.type !== 'checkpoint') return
     victim ??= pidOf(directory, planned.rank)
     const step = event.step
-    if (!asked && !saved && step > (job.checkpoint.every ?? 0)) {
+    if (!asked && !saved && (step > every || every === 1)) {
       asked = true
       void engine.signal(job.attempt, 'SIGUSR1')
     }

@@ -132,12 +132,21 @@ def attempts(tmp_path: Path) -> Iterator[Make]:
 
 @pytest.fixture(scope="session")
 def demos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two episodes of a square that moves as the action says, and the depth of it."""
-    root = tmp_path_factory.mktemp("demos")
+    """A few episodes of noise, and the depth of it."""
+    return write_demos(tmp_path_factory.mktemp("demos"), 6)
+
+
+@pytest.fixture(scope="session")
+def many_demos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same, of enough episodes that labelling them can be interrupted."""
+    return write_demos(tmp_path_factory.mktemp("many"), 24)
+
+
+def write_demos(root: Path, episodes: int) -> tuple[Path, Path]:
     rng = np.random.default_rng(0)
     writer = LeRobotWriter(root / "demos", 40, "corner2", "sawyer", ["x", "y", "z", "grip"], ["x", "y", "z", "grip"])
     depth = []
-    for episode in range(6):
+    for episode in range(episodes):
         images = rng.integers(0, 256, (9, SIZE, SIZE, 3), dtype=np.uint8)
         state = rng.normal(size=(9, 4)).astype(np.float32)
         writer.add(Episode(("open the drawer", "press the button")[episode % 2], images, state, np.tanh(state)))
@@ -146,7 +155,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     millimetres = to_millimetres(np.concatenate(depth).astype(np.float32))
     write_truth(
         root / "depth", millimetres, intrinsics=INTRINSICS, camera_to_world=np.eye(4, dtype=np.float32),
-        placement=np.arange(6),
+        placement=np.arange(episodes),
     )  # fmt: skip
     return root / "demos", root / "depth"
 
