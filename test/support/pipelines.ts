@@ -12,9 +12,11 @@ export const foreignWorker = join(root, 'test/fixtures/foreign-worker')
 /** Writes a pipeline of foreign stages to a file and returns its path. */
 export const writePipeline = (stages: string, rest = ''): Promise<string> => write(foreignWorker, stages, rest)
 
+/** One whose training is a chain of hashes, saved as it goes. */
+export const savingWorker = join(root, 'test/fixtures/saving-worker')
+
 /** The same of stages that save checkpoints as they go. */
-export const writeSavingPipeline = (stages: string, rest = ''): Promise<string> =>
-  write(join(root, 'test/fixtures/saving-worker'), stages, rest)
+export const writeSavingPipeline = (stages: string, rest = ''): Promise<string> => write(savingWorker, stages, rest)
 
 async function write(worker: string, stages: string, rest: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'orc-p-'))
@@ -23,17 +25,18 @@ async function write(worker: string, stages: string, rest: string): Promise<stri
   return file
 }
 
-/** A foreign worker of the test's own: its source as edited, in `folder/worker`. Returns a pipeline file that uses it. */
+/** A worker of the test's own: the source of another as edited, in `folder/worker`. Returns a pipeline file that uses it. */
 export async function writeWorker(
   folder: string,
   edit: (source: string) => string,
   stages: string,
   rest = '',
+  like = foreignWorker,
 ): Promise<string> {
   const worker = join(folder, 'worker')
   await mkdir(worker)
-  await copyFile(join(foreignWorker, 'worker.json'), join(worker, 'worker.json'))
-  await writeFile(join(worker, 'worker.py'), edit(await readFile(join(foreignWorker, 'worker.py'), 'utf8')))
+  await copyFile(join(like, 'worker.json'), join(worker, 'worker.json'))
+  await writeFile(join(worker, 'worker.py'), edit(await readFile(join(like, 'worker.py'), 'utf8')))
   const file = join(folder, 'pipeline.yaml')
   await writeFile(file, `name: test\nworker: ./worker\n${rest}\nstages:\n${stages}\n`)
   return file
