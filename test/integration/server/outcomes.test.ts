@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { testMounting } from '../../support/mount.ts'
+import { submitFile, submitStages, writeSavingPipeline, writeWorker } from '../../support/pipelines.ts'
+
+test('who uses more memory than it may is ended, told how much it was, and not tried again', async () => {
+  const state = await makeState()
+  const greedy = (source: string) => source.replace('tell("hello"', 'held = b"x" * (300 << 20)\ntell("hello"')
+  const stages =
+    '  first: { entry: count, with: { steps: 100000, delay_ms: 20 }, resources: { memory: 200MiB }, retry: { crashes: 5 } }'
+  const file = await writeWorker(state, greedy, stages)
+  const { client } = await startDaemon(join(state, 'state'))
+  const { run } = await submitFile(client, file)
+  const view = await until(client, run, ended)
+  expect(view.jobs).toMatchObject([{ state: 'failed', attempts: 1, error: { code: 'OUT_OF_MEMORY' } }])
+  expect(view.jobs[0]?.error?.message).toMatch(/^used \d+(\.\d+)? MiB of 200 MiB when it was killed$/)
+  expect((await client.why('first', run)).next[0]).toMatch(/^raise resources.memory/)
+})
+
+test('who crashes twice at the same step is not tried a third time, and why says where', async () => {
+  const { client } = await startDaemon(await makeState())
+  const stages = '  first: { entry: count, with: { fail_at: 2 }, retry: { crashes: 5, backoff: 100ms } }'
+  const { run } = await submitStages(client, stages)
+  const view = await until(client, run, ended)
+  expect(view.jobs).toMatchObject([{ state: 'failed', attempts: 2, error: { code: 'CRASH_LOOP' } }])
+  const why = await client.why('first', run)
+  expect(why.sentence).toMatch(/crashed twice at step 2 \(attempts a-\w+-1, a-\w+-2\): ASKED_TO: fail_at is 2/)
+  expect(why.evidence.filter((line) => /crashed \(ASKED_TO\).*, at step 2/.test(line))).toHaveLength(2)
+})
+
+test('a training longer than its time limit goes on from turn to turn, and spends no retry', async () => {
+  const { client } = await startDaemon(await makeState())
+  const train = '  train: { entry: train, with: { steps: 120, delay_ms: 50 }, checkpoint: { every: 1 step },'
+  const file = await writeSavingPipeline(`${train} resources: { time: 4s }, retry: { crashes: 1 } }`)
+  const { run } = await submitFile(client, file)
+  expect(await until(client, run, ended)).toMatchObject({ state: 'succeeded' })
+  const { attemptList } = await client.job('train', run)
+  expect(attemptList.length).toBeGreaterThan(1)
+  expect(attemptList.map(({ outcome }) => outcome)).toEqual([...attemptList.slice(1).map(() => 'preempted'), 'done'])
+})
+
+test('whose store is away waits for it, says so, and spends no retry', async () => {
+  const state = await makeState()
+  const gate = join(state, 'store-is-back')
+  const failing = `if not os.path.exists("${gate}"):
+    tell("failed", code="STORE_UNREACHABLE", message="the store does not answer")
+    sys.exit(74)
+numbers = count()`
+  const cut = (source: string) => source.replace('numbers = count()', failing)
+  const file = await writeWorker(state, cut, '  first: { entry: count, retry: { crashes: 1 } }')
+  const { client } = await startDaemon(join(state, 'state'))
+  const { run } = await submitFile(client, file)
+  const held = await until(client, run, (view) => /STORE_UNREACHABLE/.test(view.jobs[0]?.waits?.reason ?? ''))
+  expect(held.jobs[0]?.waits?.reason).toBe('the store does not answer (STORE_UNREACHABLE); tries again')
+  const first = (await client.job('first', run)).attemptList[0]
+  expect(held.jobs[0]?.waits).toMatchObject({ since: first?.endedAt, until: expect.any(Number) })
+  expect((await client.why('first', run)).sentence).toMatch(/^first waits: the store does not answer/)
+  await writeFile(gate, '')
+  expect(await until(client, run, ended)).toMatchObject({ state: 'succeeded' })
+  const outcomes = (await client.job('first', run)).attemptList.map(({ outcome }) => outcome)
+  expect(outcomes).toEqual([...outcomes.slice(1).map(() => 'blocked'), 'done'])
+})
+
+testMounting('where there is no room for attempts they wait for it, and spend no retry', async () => {
+  const state = await makeState()
+  const attempts = join(state, 'attempts')
+  await mkdir(attempts)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', attempts])
+  onTestFinished(() => void execFileSync('umount', ['--lazy', attempts]))
+  await writeFile(join(attempts, 'filler'), Buffer.alloc(64 << 10))
+  const { client } = await startDaemon(state)
+  const { run } = await submitStages(client, '  first: { entry: count, retry: { crashes: 1 } }')
+  await until(client, run, (view) => /DISK_FULL/.test(view.jobs[0]?.waits?.reason ?? ''))
+  execFileSync('mount', ['-o', 'remount,size=16m', attempts])
+  expect(await until(client, run, ended)).toMatchObject({ state: 'succeeded' })
+})
