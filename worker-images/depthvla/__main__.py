@@ -4,14 +4,13 @@ from depthvla.runtime import signals
 
 signals.install()
 
-import errno  # noqa: E402
 import os  # noqa: E402
 import platform  # noqa: E402
 import sys  # noqa: E402
 import traceback  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from depthvla.runtime.failure import IO_ERROR, TRY_AGAIN, USAGE, WorkerError  # noqa: E402
+from depthvla.runtime.failure import TRY_AGAIN, USAGE, WorkerError, disk_full, is_full  # noqa: E402
 from depthvla.runtime.job import Job, read_job  # noqa: E402
 from depthvla.runtime.stage import find_stage  # noqa: E402
 
@@ -27,6 +26,7 @@ def main() -> int:
     except WorkerError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return error.exit_code
+    signals.leave_in_time(job.grace, job.events.warning)
     gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     job.events.hello(device=f"cuda:{gpu}" if gpu else f"cpu {platform.machine()}", world=job.world)
     try:
@@ -44,19 +44,28 @@ def report(job: Job, error: BaseException) -> int:
         # The other ranks were told to stop too: a collective that breaks now is theirs ending before ours.
         traceback.print_exception(error)
         return TRY_AGAIN
+    failure = name(job, error)
+    if failure is not error:
+        traceback.print_exception(error)
+    else:
+        print(f"{failure.code}: {failure.message}", file=sys.stderr)
+    try:
+        job.events.failed(failure.code, failure.message, failure.hint)
+    except WorkerError as full:
+        print(f"{full.code}: {full.message}", file=sys.stderr)
+    return failure.exit_code
+
+
+def name(job: Job, error: BaseException) -> WorkerError:
+    """Gives an exception that nobody named the name of its kind."""
     if isinstance(error, WorkerError):
-        job.events.failed(error.code, error.message, error.hint)
-        print(f"{error.code}: {error.message}", file=sys.stderr)
-        return error.exit_code
-    traceback.print_exception(error)
+        return error
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        job.events.failed("OUT_OF_MEMORY", f"rank {job.rank}: {error or 'out of memory'}", "use a smaller batch size")
-        return 1
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        job.events.failed("DISK_FULL", f"{error.filename or 'a disk'} is full", "free some space")
-        return IO_ERROR
-    job.events.failed("CRASHED", f"{type(error).__name__}: {error}")
-    return 1
+        message = f"rank {job.rank}: {error or 'out of memory'}"
+        return WorkerError("OUT_OF_MEMORY", message, hint="use a smaller batch size", exit_code=1)
+    if is_full(error):
+        return disk_full(f"rank {job.rank}", error)
+    return WorkerError("CRASHED", f"{type(error).__name__}: {error}", exit_code=1)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def end(tmp_path: Path, code: str) -> tuple[int, list[dict[str, Any]], str]:
         ("raise WorkerError('DATA_BROKEN', 'x is y', hint='mend it')", 65, "DATA_BROKEN", False),
         ("raise MemoryError()", 1, "OUT_OF_MEMORY", True),
         ("raise OutOfMemoryError('CUDA out of memory')", 1, "OUT_OF_MEMORY", True),
-        ("raise OSError(errno.ENOSPC, 'no space', '/disk')", 74, "DISK_FULL", True),
+        ("raise OSError(errno.ENOSPC, 'no space', '/disk')", 75, "DISK_FULL", True),
         ("[][1]", 1, "CRASHED", True),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_file_is_carried_over_to_the_next_commit_and_outlives_the_first(tmp_pa
         (lambda d: (d / "part").unlink(), "is missing"),
         (lambda d: (d / "part").write_text("xx"), "has 2 bytes, its manifest says 3"),
         (lambda d: (d / "part").write_text("xxy"), "does not have the SHA-256"),
-        (lambda d: (d / "manifest.json").unlink(), "its manifest is missing"),
+        (lambda d: (d / "manifest.json").unlink(), "manifest.json is missing"),
         (lambda d: (d / "manifest.json").write_text('{"protocol": 1'), "can't be read"),
     ],
 )

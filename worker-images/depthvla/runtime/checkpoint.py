@@ -1,13 +1,19 @@
 """Training state in the store, sharded and exact.
 
+A checkpoint holds all that a step depends on: weights and optimizer (every tensor of `training_state`), the state of
+Python's, numpy's and torch's generators on every rank (`randomness.py`), and the step. The step is the place in the
+data too, since batches are pure functions of (seed, step, rank), drawn in the step that uses them: nothing is shuffled
+ahead or prefetched. The learning rate is a function of the step. There is no gradient scaler: nothing trains in fp16.
+
 Saving: training waits only for the copy to host memory. A thread then writes this rank's part
-(torch.distributed.checkpoint), uploads it, tells rank 0 its files, and rank 0 commits the manifest.
-Resuming: the first manifest that verifies and loads on every rank wins; a broken one is said and passed over.
+(torch.distributed.checkpoint), uploads it, tells rank 0 its files, and rank 0 commits the manifest. A save that fails
+for want of the store or of room is said, leaves nothing committed, and is tried again: training goes on.
+Resuming: the first manifest that verifies and loads on every rank wins; one that is proven to be broken is said and
+passed over. A store that doesn't answer proves nothing: then the attempt ends with 75.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 import socket
@@ -19,15 +25,20 @@ from typing import Protocol, TypedDict, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.state_dict_loader import load as load_parts
 from torch.distributed.checkpoint.state_dict_saver import save as save_parts
+from torch.distributed.checkpoint.storage import WriteResult
+from torch.futures import Future
 
 from depthvla.runtime import randomness
 from depthvla.runtime.config import Json
-from depthvla.runtime.failure import IO_ERROR, WorkerError
+from depthvla.runtime.failure import BLOCKING, WorkerError, disk_full, is_full
 from depthvla.runtime.job import Job
 from depthvla.runtime.manifest import CommitLog, Manifest
+from depthvla.runtime.saving import Trouble
 from depthvla.runtime.store import FileEntry
 from depthvla.runtime.versions import versions
 
@@ -51,10 +62,17 @@ class _RankFile(TypedDict):
 
 
 class _Writer(FileSystemWriter):
-    """Writes the same bytes for the same state: no random name of the save, no path of this host."""
+    """Writes the same bytes for the same state (no random name of the save, no path of this host), and names what goes
+    wrong where it does: on its way to the other ranks an exception loses what caused it."""
 
     def storage_meta(self) -> None:
         return None
+
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
+        try:
+            return super().write_data(plan, planner)
+        except Exception as error:
+            raise _named(error) from error
 
 
 class Checkpoints:
@@ -66,10 +84,36 @@ class Checkpoints:
         self.own = own
         self.cursor = cursor
         self.log = CommitLog(job)
+        self._trouble = Trouble(job.events)
+        self._owed = False
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         # A group of its own: the saving thread's collectives must not meet those of training.
         self._group = dist.new_group(backend="gloo") if job.world > 1 else None
+
+    def ask(self) -> None:
+        """A save is owed from now on."""
+        self._owed = True
+
+    def hurry(self) -> None:
+        """Somebody asked for a save: it doesn't wait for the pause after one that failed."""
+        self._trouble.hurry()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a save must wait, as far as this rank knows: one is under way, or the store is given time to recover.
+        Ranks learn of it at different moments, so they act on what all of them say."""
+        return (self._thread is not None and self._thread.is_alive()) or not self._trouble.is_over
+
+    def save_what_is_owed(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Saves if a save is owed. Call it on every rank, when no rank is busy, or where there is no later.
+
+        Raises:
+            WorkerError: CHECKPOINT_FAILED, CHECKPOINT_EXISTS, when the save before came to nothing and never will.
+        """
+        self.wait()
+        if self._owed:
+            self.save(step, metrics)
 
     def save(self, step: int, metrics: Mapping[str, float]) -> None:
         """Copies the state and lets training go on; first waits for the save before, if it is still under way.
@@ -77,36 +121,43 @@ class Checkpoints:
         `metrics`: the last reported means, for the manifest.
 
         Raises:
-            WorkerError: CHECKPOINT_FAILED, when the save before did not become a checkpoint.
+            WorkerError: as `save_what_is_owed`.
         """
         started = time.perf_counter()
         self.wait()
         copy = {name: _to_host(t) for name, t in self.state.items()}
         mine: _RankFile = {"randomness": randomness.take(), "own": self.own.take()}
         stall = (time.perf_counter() - started) * 1000
+        self._owed = False
 
         def run() -> None:
             try:
                 self._write(step, copy, mine, metrics, stall)
+                self._trouble.worked(step)
             except BaseException as error:
+                if isinstance(error, WorkerError) and error.code in BLOCKING:
+                    self._trouble.failed(step, error)
                 self._error = error
 
-        self._thread = threading.Thread(target=run, name=f"save {step}")
+        # Whoever leaves in a hurry doesn't wait for it.
+        self._thread = threading.Thread(target=run, name=f"save {step}", daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
-        """Waits until the last save is committed. A process group may not be destroyed before.
+        """Waits until the last save is committed, or has failed. A process group may not be destroyed before.
 
         Raises:
-            WorkerError: CHECKPOINT_FAILED.
+            WorkerError: as `save_what_is_owed`.
         """
         if self._thread:
             if self._thread.is_alive():
                 self.job.events.busy("saving")
             self._thread.join()
             self._thread = None
-        if self._error:
-            error, self._error = self._error, None
+        error, self._error = self._error, None
+        if isinstance(error, WorkerError) and error.code in BLOCKING:
+            self._owed = True
+        elif error is not None:
             raise error
 
     def resume(self) -> int:
@@ -123,11 +174,12 @@ class Checkpoints:
     def _write(self, step: int, copy: State, mine: _RankFile, metrics: Mapping[str, float], stall: float) -> None:
         folder = self.job.directory / f"saving.{self.job.rank}" / str(step)
 
-        def upload() -> list[FileEntry]:
-            folder.mkdir(parents=True)
-            # Every rank must reach the collectives in here, so what may fail by itself comes before or after.
+        def write() -> None:
+            # Nothing in here may fail on one rank alone: the others would wait in its collectives.
             writer = _Writer(folder, sync_files=False)
             save_parts(dict(copy), storage_writer=writer, process_group=self._group, no_dist=self._group is None)
+
+        def upload() -> list[FileEntry]:
             (folder / f"rank.{self.job.rank}.json").write_text(json.dumps(mine))
             return [self.log.put(step, p, p.name) for p in sorted(folder.iterdir())]
 
@@ -137,8 +189,19 @@ class Checkpoints:
             place: dict[str, Json] = {**self.cursor, "step": step}
             return self.log.commit(step, [f for part in parts for f in part], place, versions(), metrics)
 
+        def take_back() -> None:
+            # Nobody can have committed them, and the next try needs the room.
+            self.log.take_back(step, [p.name for p in folder.iterdir()])
+
         try:
-            parts = self._together(upload)
+            self._each(lambda: folder.mkdir(parents=True, exist_ok=True))
+            self._each(write)
+            try:
+                parts = self._together(upload)
+            except WorkerError as error:
+                if error.code == "STORE_FULL":
+                    self._each(take_back)
+                raise
             made = self._together(commit)[0]
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -162,9 +225,12 @@ class Checkpoints:
             try:
                 reader = FileSystemReader(folder)
                 load_parts(dict(staged), storage_reader=reader, process_group=self._group, no_dist=self._group is None)
-            except Exception as error:
+            except CheckpointException as error:
+                cause = _cause(error)
+                if isinstance(cause, (OSError, MemoryError)) and not isinstance(cause, FileNotFoundError):
+                    raise cause from error
                 # Its bytes are those that were written, so what was written is not what this model needs.
-                raise WorkerError("CHECKPOINT_BROKEN", f"{type(error).__name__}: {error}") from error
+                raise WorkerError("CHECKPOINT_BROKEN", f"{type(cause).__name__}: {cause}") from error
             mine = folder / f"rank.{self.job.rank}.json"
             return staged, json.loads(mine.read_text()) if mine.exists() else None
 
@@ -201,7 +267,7 @@ class Checkpoints:
         problem: WorkerError | None = None
         try:
             result = work()
-        except Exception as error:
+        except (Exception, CheckpointException) as error:
             problem = _named(error)
         problems = [problem]
         if self._group:
@@ -223,11 +289,18 @@ class Checkpoints:
         return results
 
 
-def _named(error: Exception) -> WorkerError:
+def _cause(error: CheckpointException) -> BaseException:
+    """What a rank met, of what torch made of it."""
+    return next(iter(error.failures.values()))[0]
+
+
+def _named(error: BaseException) -> WorkerError:
+    if isinstance(error, CheckpointException):
+        return _named(_cause(error))
     if isinstance(error, WorkerError):
         return error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return WorkerError("DISK_FULL", f"a checkpoint: {error}", hint="free some space", exit_code=IO_ERROR)
+    if is_full(error):
+        return disk_full("the attempt directory", error)
     return WorkerError("CHECKPOINT_FAILED", f"{type(error).__name__}: {error}", exit_code=1)
 
 

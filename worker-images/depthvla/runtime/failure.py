@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 
@@ -12,7 +13,8 @@ class WorkerError(Exception):
         code: stable name, in capitals.
         message: one sentence: what was found, what was expected.
         hint: what to do about it.
-        exit_code: 64 to 78 as in sysexits.h for what stays wrong when tried again, 1 for what may go away.
+        exit_code: 64 to 78 as in sysexits.h for what stays wrong when tried again, 1 for what may go away, 75 for what
+            is not the worker's doing (see `BLOCKING`).
     """
 
     def __init__(self, code: str, message: str, *, hint: str | None = None, exit_code: int = 65) -> None:
@@ -30,6 +32,28 @@ class WorkerError(Exception):
 def _made(code: str, message: str, hint: str | None, exit_code: int) -> WorkerError:
     return WorkerError(code, message, hint=hint, exit_code=exit_code)
 
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk (or a quota) without room is behind an error, however wrapped: libraries raise their own."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in _FULL:
+            return True
+        if any(f"os error {number})" in str(seen) for number in _FULL):  # as Rust's libraries put it
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def disk_full(what: str, error: BaseException) -> WorkerError:
+    return WorkerError("DISK_FULL", f"{what}: {error}", hint="free some space", exit_code=TRY_AGAIN)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+BLOCKING = frozenset({"STORE_UNREACHABLE", "STORE_DENIED", "STORE_FULL", "DISK_FULL"})
+"""Codes of what is wrong around the worker, not with it. A save that fails so is tried again later, while the work goes
+on; where nothing can go on without it, the worker leaves with 75, and the control plane places it again when it can."""
 
 USAGE = 64
 DATA_ERROR = 65

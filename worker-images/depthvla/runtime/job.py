@@ -10,7 +10,7 @@ from pathlib import Path
 
 from depthvla.runtime.config import Json
 from depthvla.runtime.events import Events
-from depthvla.runtime.failure import NO_INPUT, USAGE, WorkerError
+from depthvla.runtime.failure import NO_INPUT, USAGE, WorkerError, disk_full, is_full
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Job:
     prefix: str
     resume: tuple[str, ...]
     checkpoint: CheckpointPolicy
+    grace: float
     rank: int
     local_rank: int
     world: int
@@ -106,7 +107,7 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
     """Reads `job.json` of an attempt directory, and the rank from the environment.
 
     Raises:
-        WorkerError: JOB_FILE_INVALID.
+        WorkerError: JOB_FILE_INVALID, DISK_FULL.
     """
     path = directory / "job.json"
     rank, world = int(environment.get("RANK", "0")), int(environment.get("WORLD_SIZE", "1"))
@@ -131,10 +132,13 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
             checkpoint=CheckpointPolicy(
                 None if checkpoint["every"] is None else _count(checkpoint, "every"), checkpoint.get("final") is True
             ),
+            grace=_seconds(raw, "grace"),
             rank=rank, local_rank=int(environment.get("LOCAL_RANK", rank)), world=world,
             events=Events(directory / f"events.{rank}.jsonl", rank),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RecursionError) as error:
+        if is_full(error):
+            raise disk_full(str(directory), error) from error
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WorkerError("JOB_FILE_INVALID", f"{path}: {what}", exit_code=USAGE) from error
 
@@ -172,3 +176,10 @@ def _count(raw: Mapping[str, Json], name: str, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}: expected a whole number ≥ {least}, found {value!r}")
     return value
+
+
+def _seconds(raw: Mapping[str, Json], name: str) -> float:
+    value = raw[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ValueError(f"{name}: expected seconds > 0, found {value!r}")
+    return float(value)

@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import obstore
-
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.job import Job
-from depthvla.runtime.store import FileEntry, create, describe_file, download, open_store, upload
+from depthvla.runtime.store import FileEntry, copy, create, describe_file, download, open_store, read, remove, upload
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,15 @@ class CommitLog:
         upload(self.store, f"{self.folder(step)}/{name}", path)
         return entry
 
+    def take_back(self, step: int, names: list[str]) -> None:
+        """Deletes uploaded files of a commit that will not come."""
+        for name in names:
+            remove(self.store, f"{self.folder(step)}/{name}")
+
     def carry(self, step: int, entry: FileEntry, previous: Manifest) -> FileEntry:
         """Takes a file over from an earlier commit, without it passing through here."""
         source = posixpath.join(posixpath.dirname(previous.key), entry.path)
-        obstore.copy(self.store, source, f"{self.folder(step)}/{entry.path}")
+        copy(self.store, source, f"{self.folder(step)}/{entry.path}")
         return entry
 
     def commit(
@@ -84,7 +87,7 @@ class CommitLog:
         """Downloads and verifies all its files.
 
         Raises:
-            WorkerError: CHECKPOINT_BROKEN.
+            WorkerError: CHECKPOINT_BROKEN, STORE_*.
         """
         for entry in manifest.files:
             download(self.store, f"{posixpath.dirname(manifest.key)}/{entry.path}", into / entry.path, entry)
@@ -93,10 +96,10 @@ class CommitLog:
         """Reads a manifest, and checks that it is one of this job and shard.
 
         Raises:
-            WorkerError: CHECKPOINT_BROKEN.
+            WorkerError: CHECKPOINT_BROKEN; STORE_* when the store doesn't answer, which says nothing of the checkpoint.
         """
         try:
-            raw = json.loads(bytes(obstore.get(self.store, key).bytes()))
+            raw = json.loads(read(self.store, key))
             files = tuple(FileEntry(f["path"], f["size"], f["sha256"]) for f in raw["files"])
             if raw["protocol"] != 1 or raw["job"] != self.job.job or raw["shard"] != self.job.shard:
                 raise ValueError(f"it is of job {raw['job'][:10]}, shard {raw['shard']}, not of this one")
@@ -105,7 +108,5 @@ class CommitLog:
             return Manifest(
                 key, raw["step"], raw["fence"], raw["world"], files, raw["cursor"], sum(f.size for f in files)
             )  # fmt: skip
-        except FileNotFoundError as error:
-            raise WorkerError("CHECKPOINT_BROKEN", "its manifest is missing") from error
         except (ValueError, KeyError, TypeError) as error:
             raise WorkerError("CHECKPOINT_BROKEN", f"its manifest can't be read: {error}") from error

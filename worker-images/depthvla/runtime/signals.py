@@ -6,9 +6,11 @@ Installed before anything heavy is imported: importing torch takes seconds, in w
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -29,6 +31,38 @@ def install() -> None:
     signal.signal(signal.SIGUSR1, _on_save)
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, all_threads=True)
+
+
+def leave_in_time(grace: float, say: Callable[[str], None]) -> None:
+    """From now on a SIGTERM ends this process with 75 before `grace` seconds are over and SIGKILL comes, even if what
+    is under way (a save to a store that has stopped answering) doesn't return: it is torn off, and nothing uncommitted
+    counts.
+
+    A handler wouldn't do: it runs only when the main thread comes back from what it is in.
+
+    Args:
+        say: told in one sentence when it comes to that.
+    """
+    enough = grace - min(3.0, grace / 4)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    def leave() -> None:
+        try:
+            say(f"asked to stop {enough:.0f} s ago and still not done: left without waiting any longer")
+        finally:
+            sys.stderr.flush()
+            os._exit(TRY_AGAIN)
+
+    def watch() -> None:
+        while signal.SIGTERM not in os.read(woken, 64):
+            pass
+        timer = threading.Timer(enough, leave)
+        timer.daemon = True
+        timer.start()
+
+    threading.Thread(target=watch, name="leave in time", daemon=True).start()
 
 
 @contextmanager

@@ -1,23 +1,45 @@
-"""The object store, as a worker sees it: files in and out, and one conditional write. Folders and S3."""
+"""The object store, as a worker sees it: files in and out, and one conditional write. Folders and S3.
+
+Every call is bounded, and what goes wrong with the store has one of three names, STORE_UNREACHABLE, STORE_DENIED and
+STORE_FULL: only a store that answers can say that an object is missing.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.failure import TRY_AGAIN, WorkerError, is_full
 from depthvla.runtime.job import StoreAddress
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import ClientConfig, RetryConfig, S3Config
+
+T = TypeVar("T")
 
 CHUNK = 8 * 1024 * 1024
+
+PATIENCE_S = float(os.environ.get("ORCHESTRATE_STORE_PATIENCE", "60"))
+"""Seconds for which a call that gets no answer, or a broken one, is tried again."""
+SILENCE_S = PATIENCE_S / 2
+"""Seconds without an answer, or without a byte of it, after which one try is given up. A part of a large upload
+(5 MiB, four at a time) must fit in. A call against a silent store fails within `PATIENCE_S + SILENCE_S`."""
+CONNECT_S = min(5.0, SILENCE_S)
+WHOLE = timedelta(hours=6)
+"""For all of a download that does make progress."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +52,14 @@ class FileEntry:
 
 
 def open_store(address: StoreAddress) -> ObjectStore:
-    """Opens the store; credentials come from the environment (AWS_*)."""
+    """Opens the store; credentials come from the environment (AWS_*).
+
+    Raises:
+        WorkerError: STORE_*.
+    """
     if address.url.startswith("file:"):
-        return LocalStore.from_url(address.url, mkdir=True)
+        with _trouble(address.url):
+            return LocalStore.from_url(address.url, mkdir=True)
     config: S3Config = {"conditional_put": "etag"}
     if address.region:
         config["region"] = address.region
@@ -40,8 +67,19 @@ def open_store(address: StoreAddress) -> ObjectStore:
         # Gateways other than Amazon's answer under a path, and in a laboratory often without TLS.
         config["endpoint"] = address.endpoint
         config["virtual_hosted_style_request"] = False
-    plain = bool(address.endpoint and address.endpoint.startswith("http:"))
-    return S3Store.from_url(address.url, config=config, client_options={"allow_http": plain})
+    client: ClientConfig = {
+        "allow_http": bool(address.endpoint and address.endpoint.startswith("http:")),
+        "connect_timeout": timedelta(seconds=CONNECT_S),
+        "read_timeout": timedelta(seconds=SILENCE_S),
+        "timeout": WHOLE,
+    }
+    retry: RetryConfig = {
+        # As many as there is time for.
+        "max_retries": 1000,
+        "retry_timeout": timedelta(seconds=PATIENCE_S),
+        "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
+    }
+    return S3Store.from_url(address.url, config=config, client_options=client, retry_config=retry)
 
 
 def describe_file(path: Path, name: str) -> FileEntry:
@@ -54,44 +92,144 @@ def describe_file(path: Path, name: str) -> FileEntry:
 
 
 def upload(store: ObjectStore, key: str, path: Path) -> None:
-    """Copies a file in; large ones in parts."""
-    if path.stat().st_size == 0:
-        obstore.put(store, key, b"")
-    else:
-        obstore.put(store, key, path)
+    """Copies a file in; large ones in parts.
+
+    Raises:
+        WorkerError: STORE_*.
+    """
+    with _trouble(key):
+        if path.stat().st_size == 0:
+            obstore.put(store, key, b"")
+        else:
+            obstore.put(store, key, path, max_concurrency=4)
 
 
 def download(store: ObjectStore, key: str, path: Path, expected: FileEntry) -> None:
     """Copies an object out and verifies it.
 
     Raises:
-        WorkerError: CHECKPOINT_BROKEN when it is missing, or its size or hash differs.
+        WorkerError: CHECKPOINT_BROKEN when it is missing, or its size or hash differs; STORE_*.
+        OSError: what is wrong with the disk that it is written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
-    try:
-        with path.open("wb") as f:
-            for chunk in obstore.get(store, key).stream(min_chunk_size=CHUNK):
-                f.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
-    except FileNotFoundError as error:
-        raise WorkerError("CHECKPOINT_BROKEN", f"{key} is missing") from error
+    with path.open("wb") as f:
+        for chunk in _chunks(store, key):
+            f.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
     if size != expected.size:
         raise WorkerError("CHECKPOINT_BROKEN", f"{key} has {size} bytes, its manifest says {expected.size}")
     if digest.hexdigest() != expected.sha256:
         raise WorkerError("CHECKPOINT_BROKEN", f"{key} does not have the SHA-256 that its manifest says")
 
 
+def read(store: ObjectStore, key: str) -> bytes:
+    """A small object.
+
+    Raises:
+        WorkerError: CHECKPOINT_BROKEN when it is missing; STORE_*.
+    """
+    return b"".join(_chunks(store, key))
+
+
+def copy(store: ObjectStore, source: str, target: str) -> None:
+    """Copies an object inside the store.
+
+    Raises:
+        WorkerError: CHECKPOINT_BROKEN when it is missing; STORE_*.
+    """
+    with _missing(store, source), _trouble(source):
+        obstore.copy(store, source, target)
+
+
 def create(store: ObjectStore, key: str, body: bytes) -> None:
     """Writes an object only if there is none.
 
     Raises:
-        WorkerError: CHECKPOINT_EXISTS when another has written it.
+        WorkerError: CHECKPOINT_EXISTS when another has written it; STORE_*.
     """
+
+    def attempt() -> None:
+        with _trouble(key):
+            try:
+                obstore.put(store, key, body, mode="create")
+            except AlreadyExistsError as error:
+                # A retried request may meet its own first write.
+                if bytes(obstore.get(store, key).bytes()) != body:
+                    raise WorkerError("CHECKPOINT_EXISTS", f"{key} was already written by another attempt") from error
+
+    # The client doesn't repeat a conditional write that got no answer, since it can't know whose write a refusal meets.
+    _patiently(attempt)
+
+
+def remove(store: ObjectStore, key: str) -> None:
+    """Deletes an object; one that isn't there is fine.
+
+    Raises:
+        WorkerError: STORE_*.
+    """
+    with contextlib.suppress(FileNotFoundError), _trouble(key):
+        obstore.delete(store, key)
+
+
+def _chunks(store: ObjectStore, key: str) -> Iterator[bytes]:
+    # A body that breaks off goes on from where it was: the client asks for the rest.
+    with _missing(store, key), _trouble(key):
+        for chunk in obstore.get(store, key).stream(min_chunk_size=CHUNK):
+            yield bytes(chunk)
+
+
+def _patiently(work: Callable[[], T]) -> T:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return work()
+        except WorkerError as error:
+            if error.code != "STORE_UNREACHABLE" or time.monotonic() >= until:
+                raise
+            time.sleep(0.5)
+
+
+@contextmanager
+def _missing(store: ObjectStore, key: str) -> Iterator[None]:
+    """Inside, an object that isn't there is a broken checkpoint; but not when it is the store that isn't there."""
     try:
-        obstore.put(store, key, body, mode="create")
-    except AlreadyExistsError as error:
-        # A retried request may meet its own first write.
-        if bytes(obstore.get(store, key).bytes()) != body:
-            raise WorkerError("CHECKPOINT_EXISTS", f"{key} was already written by another attempt") from error
+        yield
+    except FileNotFoundError as error:
+        root = Path(store.prefix) if isinstance(store, LocalStore) and store.prefix else None
+        if root is not None and not (root.is_dir() and any(root.iterdir())):
+            raise _named("STORE_UNREACHABLE", f"{root} is not there, or empty: it may not be mounted") from error
+        raise WorkerError("CHECKPOINT_BROKEN", f"{key} is missing") from error
+
+
+@contextmanager
+def _trouble(where: str) -> Iterator[None]:
+    """Gives what goes wrong with the store inside its name. FileNotFoundError is an answer, not trouble."""
+    try:
+        yield
+    except AlreadyExistsError:
+        raise
+    except (BaseError, OSError) as error:
+        said = str(error).split("\n\nDebug source", 1)[0].strip()
+        if is_full(error) or re.search(r"\b507\b|<Code>(QuotaExceeded|InsufficientStorage|XMinioStorageFull)<", said):
+            raise _named("STORE_FULL", f"{where}: {said}") from error
+        if isinstance(error, FileNotFoundError) and "<Code>NoSuchBucket<" not in said:
+            raise
+        if isinstance(error, (FileNotFoundError, PermissionDeniedError, UnauthenticatedError, PermissionError)):
+            raise _named("STORE_DENIED", f"{where}: {said}") from error
+        # Read-only file system; any answer that says that the request itself is at fault.
+        if re.search(r"\(os error (1|13|30)\)|status code: 4(?!08|29)\d\d", said):
+            raise _named("STORE_DENIED", f"{where}: {said}") from error
+        raise _named("STORE_UNREACHABLE", f"{where}: {said}") from error
+
+
+_HINTS = {
+    "STORE_UNREACHABLE": "check the store's endpoint, its network or its mount",
+    "STORE_DENIED": "check the bucket, the credentials and what they may do",
+    "STORE_FULL": "free some space in the store; what was committed is unharmed",
+}
+
+
+def _named(code: str, message: str) -> WorkerError:
+    return WorkerError(code, message, hint=_HINTS[code], exit_code=TRY_AGAIN)

@@ -64,7 +64,7 @@ def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: t
 
     Raises:
         SystemExit: 75, saved, after SIGTERM.
-        WorkerError: LOSS_NOT_FINITE, CHECKPOINT_FAILED.
+        WorkerError: LOSS_NOT_FINITE, CHECKPOINT_FAILED, STORE_* when there may be a checkpoint and no store to ask.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=o.lr, weight_decay=o.weight_decay, betas=(0.9, 0.95), fused=True)
@@ -76,8 +76,10 @@ def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: t
         try:
             for step in range(start, o.steps):
                 counts = losses.draw(step)
-                asked = [float(signals.take_save_asked()), float(signals.stop_asked())]
-                save, stop, *items = total([*asked, *counts], device)
+                if asked := signals.take_save_asked():
+                    checkpoints.hurry()
+                says = [float(asked), float(signals.stop_asked()), float(checkpoints.busy)]
+                save, stop, busy, *items = total([*says, *counts], device)
                 parts = losses.forward()
                 means = [p / max(n, 1.0) for p, n in zip(parts, items, strict=True)]
                 torch.stack(means).sum().backward()  # type: ignore[no-untyped-call]
@@ -94,11 +96,16 @@ def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: t
                 optimizer.zero_grad()
                 done = step + 1
                 curve.add(done, means, device)
-                if save or stop or job.checkpoint.is_due(done, o.steps):
-                    checkpoints.save(done, curve.metrics())
+                if save or job.checkpoint.is_due(done, o.steps):
+                    checkpoints.ask()
                 if stop:
+                    checkpoints.save(done, curve.metrics())
                     checkpoints.wait()
                     raise SystemExit(TRY_AGAIN)
+                if not busy:
+                    checkpoints.save_what_is_owed(done, curve.metrics())
+            if job.checkpoint.is_due(o.steps, o.steps):
+                checkpoints.save_what_is_owed(o.steps, curve.metrics())
         finally:
             # Leaving while a save is under way would tear the process group from under its thread.
             checkpoints.wait()
