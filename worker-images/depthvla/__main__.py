@@ -10,7 +10,7 @@ import sys  # noqa: E402
 import traceback  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from depthvla.runtime.failure import TRY_AGAIN, USAGE, WorkerError, disk_full, is_full  # noqa: E402
+from depthvla.runtime.failure import TRY_AGAIN, USAGE, WorkerError, disk_full, is_by_full_disk  # noqa: E402
 from depthvla.runtime.job import Job, read_job  # noqa: E402
 from depthvla.runtime.stage import find_stage  # noqa: E402
 
@@ -63,8 +63,8 @@ def name(job: Job, error: BaseException) -> WorkerError:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         message = f"rank {job.rank}: {error or 'out of memory'}"
         return WorkerError("OUT_OF_MEMORY", message, hint="use a smaller batch size", exit_code=1)
-    if is_full(error):
-        return disk_full(f"rank {job.rank}", error)
+    if is_by_full_disk(error):
+        return disk_full(f"rank {job.rank}")
     return WorkerError("CRASHED", f"{type(error).__name__}: {error}", exit_code=1)
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import obstore
 import pytest
 
 from depthvla.data.lerobot_writer import Episode, LeRobotWriter
 from depthvla.data.scannet import write_scannet_frame, write_scannet_lists
 from depthvla.data.truth import to_millimetres, write_truth
+from depthvla.runtime.job import StoreAddress
+from depthvla.runtime.store import open_store
 
 WORKERS = Path(__file__).parents[3] / "worker-images"
 PATIENCE = 600
@@ -34,20 +39,25 @@ INTRINSICS = np.array([[80, 0, 47.5], [0, 80, 47.5], [0, 0, 1]], np.float32)
 class Attempt:
     directory: Path
     job: dict[str, Any]
+    address: StoreAddress | None = None
+    """Where the test finds its store, if another way than it does."""
+    environment: dict[str, str] = field(default_factory=dict)
     ranks: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def begin(self) -> Attempt:
         self.directory.mkdir(parents=True)
         (self.directory / "job.json").write_text(json.dumps(self.job))
         world, port = self.job["ranks"], free_port()
+        STARTED.append(self)
         for rank in range(world):
             environment = os.environ | {
                 "PYTHONPATH": str(WORKERS), "ORCHESTRATE_ATTEMPT_DIR": str(self.directory), "CUDA_VISIBLE_DEVICES": "",
                 "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "OMP_NUM_THREADS": "1",
                 "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "PYTHONHASHSEED": "0",
+                **self.environment,
             }  # fmt: skip
             with (self.directory / f"stderr.{rank}.log").open("wb") as log:
-                command = [sys.executable, "-m", "depthvla"]
+                command = [sys.executable, *self.job["command"][1:]]
                 self.ranks.append(subprocess.Popen(command, env=environment, stderr=log, stdout=log, cwd=WORKERS))
         return self
 
@@ -89,16 +99,24 @@ class Attempt:
 
     def manifests(self) -> list[str]:
         """Store keys of what this attempt has committed, newest first."""
-        found = (self.store / self.job["prefix"] / "checkpoints").glob("*/manifest.json")
-        ordered = sorted(found, key=lambda p: int(p.parent.name), reverse=True)
-        return [str(p.relative_to(self.store)) for p in ordered]
+        keys = [key for key in self.stored() if key.endswith("/manifest.json")]
+        return sorted(keys, key=lambda key: int(key.split("/")[-2]), reverse=True)
+
+    def stored(self) -> list[str]:
+        """Store keys of all files of its checkpoints, committed or not."""
+        address = self.address or StoreAddress(**self.job["store"])
+        listed = obstore.list(open_store(address), f"{self.job['prefix']}/checkpoints")
+        return [str(o["path"]) for page in listed for o in page]
 
     def next(self, resume: list[str], **changes: Any) -> Attempt:
         """The attempt after this one."""
         fence = self.job["fence"] + 1
         job = {**self.job, "fence": fence, "prefix": f"jobs/k/s0/{fence}", "resume": resume, **changes}
-        return Attempt(self.directory.with_name(f"{self.directory.name}-{fence}"), job)
+        return Attempt(self.directory.with_name(f"{self.directory.name}-{fence}"), job, self.address, self.environment)
 
+
+STARTED: list[Attempt] = []
+"""What a test has started, first attempts and next ones."""
 
 Make = Callable[..., Attempt]
 
@@ -106,7 +124,7 @@ Make = Callable[..., Attempt]
 @pytest.fixture
 def attempts(tmp_path: Path) -> Iterator[Make]:
     """Makes first attempts: `attempts("name", entry, config, inputs={...}, ranks=2, every=4)`, yet to be begun."""
-    made: list[Attempt] = []
+    STARTED.clear()
 
     def make(
         name: str, entry: str, config: dict[str, Any], inputs: dict[str, Path], *,
@@ -120,14 +138,81 @@ def attempts(tmp_path: Path) -> Iterator[Make]:
             "prefix": "jobs/k/s0/1", "resume": [], "checkpoint": {"every": every, "final": final}, "grace": 30,
             "time": None, "memory": None, "logBytes": 100_000, "secrets": None,
         }  # fmt: skip
-        made.append(Attempt(tmp_path / name, job))
-        return made[-1]
+        return Attempt(tmp_path / name, job)
 
     yield make
-    for attempt in made:
+    for attempt in STARTED:
         for rank in attempt.ranks:
             rank.kill()
             rank.wait()
+
+
+GATEWAY = Path(__file__).parents[3] / "infra" / "ceph-rgw"
+TOOLS = ("ceph-mon", "ceph-osd", "radosgw", "ceph", "curl")
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A real S3 server (Ceph's gateway), whose data lies in memory."""
+
+    address: StoreAddress
+    environment: dict[str, str]
+
+    @property
+    def port(self) -> int:
+        return int(self.environment["S3_PORT"])
+
+    def up(self) -> str:
+        """Starts what doesn't run; returns the endpoint."""
+        up = subprocess.run([GATEWAY / "up.sh"], env=self.environment, capture_output=True, text=True, check=True)
+        return up.stdout.strip().splitlines()[-1]
+
+    def kill(self) -> None:
+        """Kills what answers; what it has stored stays."""
+        pid = Path(self.environment["S3_DIR"], "run", "client.rgw.pid").read_text()
+        os.kill(int(pid), signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        packages = "ceph-mon ceph-osd radosgw ceph-common curl"
+        why = f"{', '.join(missing)} missing: apt-get install --no-install-recommends {packages}"
+        assert "CI" not in os.environ, why
+        pytest.skip(why)
+    port = free_ports()
+    environment = os.environ | {
+        "S3_DIR": str(tmp_path_factory.mktemp("ceph")), "S3_PORT": str(port), "S3_STORE": "memstore",
+        "S3_GIB": "2", "S3_UNTIL_PID": str(os.getpid()),
+    }  # fmt: skip
+    made = Gateway(StoreAddress("s3://trial/some/prefix", f"http://127.0.0.1:{port}", "us-east-1"), environment)
+    try:
+        endpoint = made.up()
+        sign = ["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", "test:testtest"]
+        # Without it the gateway refuses the signature of curl 7.88.
+        sign += ["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
+        subprocess.run(["curl", "-sf", *sign, "-X", "PUT", f"{endpoint}/trial"], check=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ACCESS_KEY_ID", "test")
+            patch.setenv("AWS_SECRET_ACCESS_KEY", "testtest")
+            yield made
+    finally:
+        subprocess.run([GATEWAY / "down.sh", "--wipe"], env=environment, check=False, capture_output=True)
+
+
+@pytest.fixture
+def s3(gateway: Gateway) -> StoreAddress:
+    return gateway.address
+
+
+def free_ports() -> int:
+    """A port with one free above it, below those that the system gives to outgoing connections."""
+    for port in range(20_000 + os.getpid() % 9_000, 31_000, 2):
+        with socket.socket() as a, socket.socket() as b:
+            if a.connect_ex(("127.0.0.1", port)) and b.connect_ex(("127.0.0.1", port + 1)):
+                return port
+    raise AssertionError("no free port")
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,20 @@ print('not reached')
     assert line(w) == ""
 
 
+def test_sigterm_is_answered_within_the_grace_even_from_where_no_handler_runs(workers: list[Worker]) -> None:
+    code = """
+import ctypes
+signals.leave_in_time(2.0, print)
+with signals.held():
+    print('ready'); ctypes.CDLL(None).pause(); ctypes.CDLL(None).sleep(3600)
+"""
+    workers.append(w := start(code))
+    assert line(w) == "ready"
+    w.send_signal(signal.SIGTERM)
+    assert w.wait(60) == 75
+    assert "asked to stop" in line(w)
+
+
 def test_sigusr1_asks_for_one_save(workers: list[Worker]) -> None:
     code = "print('ready'); sys.stdin.readline(); print(signals.take_save_asked(), signals.take_save_asked())"
     workers.append(w := start(code))

@@ -35,7 +35,7 @@ from torch.futures import Future
 
 from depthvla.runtime import randomness
 from depthvla.runtime.config import Json
-from depthvla.runtime.failure import BLOCKING, WorkerError, disk_full, is_full
+from depthvla.runtime.failure import BLOCKING, WorkerError, disk_full, is_by_full_disk
 from depthvla.runtime.job import Job
 from depthvla.runtime.manifest import CommitLog, Manifest
 from depthvla.runtime.saving import Trouble
@@ -299,8 +299,8 @@ def _named(error: BaseException) -> WorkerError:
         return _named(_cause(error))
     if isinstance(error, WorkerError):
         return error
-    if is_full(error):
-        return disk_full("the attempt directory", error)
+    if is_by_full_disk(error):
+        return disk_full("the attempt directory")
     return WorkerError("CHECKPOINT_FAILED", f"{type(error).__name__}: {error}", exit_code=1)
 
 

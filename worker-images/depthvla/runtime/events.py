@@ -120,7 +120,7 @@ class Events:
             try:
                 self._append(kind, fields)
             except OSError as again:
-                raise disk_full("the attempt directory", again) from again
+                raise disk_full("the attempt directory") from again
 
     def _write(self, kind: str, **fields: Json) -> None:
         try:

@@ -34,19 +34,24 @@ def _made(code: str, message: str, hint: str | None, exit_code: int) -> WorkerEr
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a disk (or a quota) without room is behind an error, however wrapped: libraries raise their own."""
+    """Whether a disk, or a quota, has no room."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return any(f"os error {number})" in str(error) for number in _FULL)  # as Rust's libraries put it
+
+
+def is_by_full_disk(error: BaseException) -> bool:
+    """Whether that is behind an error: libraries raise one of their own while they clean up after it."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OSError) and seen.errno in _FULL:
-            return True
-        if any(f"os error {number})" in str(seen) for number in _FULL):  # as Rust's libraries put it
+        if is_full(seen):
             return True
         seen = seen.__cause__ or seen.__context__
     return False
 
 
-def disk_full(what: str, error: BaseException) -> WorkerError:
-    return WorkerError("DISK_FULL", f"{what}: {error}", hint="free some space", exit_code=TRY_AGAIN)
+def disk_full(what: str) -> WorkerError:
+    return WorkerError("DISK_FULL", f"{what}: no space left on the disk", hint="free some space", exit_code=TRY_AGAIN)
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -138,7 +138,7 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RecursionError) as error:
         if is_full(error):
-            raise disk_full(str(directory), error) from error
+            raise disk_full(str(directory)) from error
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WorkerError("JOB_FILE_INVALID", f"{path}: {what}", exit_code=USAGE) from error
 
