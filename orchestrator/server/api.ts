@@ -122,6 +122,8 @@ export const JobView = z.object({
   progress: Progress.nullable(),
   waits: Waits.nullable(),
   error: JobErrorView.nullable(),
+  /** What its newest attempts warned of. */
+  warnings: z.array(z.string()),
   metrics: z.record(z.string(), Metric),
   summary: z.string().nullable(),
   startedAt: z.number().nullable(),
@@ -179,6 +181,8 @@ export const RunView = z.object({
   }),
   /** Path (local daemon) or URL of the HTML report, once there is one. */
   report: z.string().nullable(),
+  /** Stages that `orchestrate certify` found to resume to the same bits, or not, and where it says so. */
+  certified: z.object({ same: z.array(z.string()), different: z.array(z.string()), path: z.string() }).nullable(),
 })
 export type RunView = z.infer<typeof RunView>
 

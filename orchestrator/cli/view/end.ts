@@ -1,9 +1,9 @@
 import { relative } from 'node:path'
-import { shortDuration } from '../../report/figures.ts'
+import { list, shortDuration } from '../../report/figures.ts'
 import { spent } from '../../report/terminal.ts'
 import type { RunView } from '../../server/api.ts'
 import { failures } from './failures.ts'
-import { quotedRef } from './job-name.ts'
+import { jobRef, quotedRef } from './job-name.ts'
 import { type Line, raw, span, width } from './line.ts'
 
 export type Ending = {
@@ -25,7 +25,15 @@ export function endLines(view: RunView, { report, file, columns }: Ending): Line
           .split('\n')
           .map((text): Line => [raw(text)])
   const path = view.report === null ? [] : [command('report', shownPath(view.report))]
-  return [...found, [], ...failures(view), ...path, ...next(view, file).map((line) => withoutRemark(line, columns))]
+  return [
+    ...found,
+    [],
+    ...warnings(view),
+    ...failures(view),
+    ...path,
+    ...certified(view),
+    ...next(view, file).map((line) => withoutRemark(line, columns)),
+  ]
 }
 
 function verdict(view: RunView): Line {
@@ -43,6 +51,24 @@ function verdict(view: RunView): Line {
 function goodput({ goodput }: RunView): string {
   if (goodput.share === null) return ''
   return ` · goodput ${Math.round(goodput.share * 100)}% (${spent(goodput).join(', ')})`
+}
+
+/** What workers said of their jobs: that bits may differ, say. */
+function warnings(view: RunView): Line[] {
+  const lines = view.jobs.flatMap((job) =>
+    job.warnings.map((text): Line => [span(`! ${jobRef(job, view.jobs)}: `, 'bold'), span(text)]),
+  )
+  return lines.length === 0 ? [] : [...lines, []]
+}
+
+function certified({ certified }: RunView): Line[] {
+  if (certified === null) return []
+  const { same, different, path } = certified
+  const words = [
+    ...(same.length > 0 ? [`to the same bits resumed ${list([...new Set(same)])}`] : []),
+    ...(different.length > 0 ? [`to others ${list([...new Set(different)])}`] : []),
+  ]
+  return [command('certify', shownPath(path), words.join(', '))]
 }
 
 function next(view: RunView, file: string | undefined): Line[] {

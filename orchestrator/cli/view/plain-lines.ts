@@ -6,8 +6,14 @@ import { printable } from './line.ts'
 export function plainLines(before: RunView | null, after: RunView, now: number): string[] {
   const known = new Map(before?.jobs.map((job) => [job.key, job]))
   const lines = after.jobs.flatMap((job) => {
-    const words = change(known.get(job.key) ?? null, job, after)
-    return words === null ? [] : [`${moment(job, now)} ${jobRef(job, after.jobs)} ${words}`]
+    const last = known.get(job.key) ?? null
+    const words = change(last, job, after)
+    const warned = job.warnings.filter((text) => last?.warnings.includes(text) !== true)
+    const name = jobRef(job, after.jobs)
+    return [
+      ...warned.map((text) => `${iso(now)} ${name} warning ${quoted(text)}`),
+      ...(words === null ? [] : [`${moment(job, now)} ${name} ${words}`]),
+    ]
   })
   lines.unshift(...troubleChanges(before?.troubles ?? [], after.troubles, now))
   if (after.state !== 'running' && before?.state !== after.state) {

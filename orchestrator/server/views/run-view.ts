@@ -8,6 +8,7 @@ import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
 import { activeAttempts } from '../conduct/reconcile.ts'
 import { jobsOf } from '../find.ts'
+import { certifiedOf } from './certified.ts'
 import { addPhases, goodput, jobPhases, noPhases } from './goodput.ts'
 import { isCached, jobView } from './job-view.ts'
 
@@ -37,6 +38,7 @@ export async function runView(context: Context, run: Run): Promise<RunView> {
     troubles: context.troubles.list(),
     goodput: await runGoodput(context, run, ordered),
     report: reportPath(context, run),
+    certified: await certifiedOf(context.settings.stateDir, submitted.run),
   }
 }
 

@@ -24,6 +24,16 @@ test('without a report the run itself tells how it went', () => {
   )
 })
 
+test('what workers warned of, and what was certified, is told too', () => {
+  const jobs = [job('train', { state: 'succeeded', warnings: ['resumed on 1 rank: bits may differ'] })]
+  const certified = { same: ['train', 'train'], different: ['label'], path: '/somewhere/certificate.md' }
+  expect(shown(run(jobs, { state: 'succeeded', endedAt: start, certified })).slice(2, -1)).toEqual([
+    '! train: resumed on 1 rank: bits may differ',
+    '',
+    'certify  /somewhere/certificate.md   (to the same bits resumed train, to others label)',
+  ])
+})
+
 test('each job that failed by itself says why, what to do, and where to look', () => {
   const tail = ['one', 'two', 'three', 'four', 'five', 'six'].join('\n')
   const failed = job('train', {

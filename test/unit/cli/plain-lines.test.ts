@@ -35,6 +35,12 @@ const changes: [string, Partial<JobView>, Partial<JobView>, string[]][] = [
     ['2026-11-22T21:07:12Z train running shards=2 attempts=3 pool=local'],
   ],
   [
+    'a warning is, once',
+    { state: 'running', attempts: 2, warnings: ['an old one'] },
+    { state: 'running', attempts: 2, warnings: ['an old one', 'bits may differ'] },
+    ['2026-11-22T21:07:12Z train warning "bits may differ"'],
+  ],
+  [
     'an attempt that ended badly says why',
     { state: 'running', attempts: 1 },
     { state: 'exited', attempts: 1, error: { code: 'CRASHED', message: 'rank 1 was killed', hint: null } },

@@ -16,6 +16,7 @@ export function job(stage: string, given: Partial<JobView> = {}): JobView {
     progress: null,
     waits: null,
     error: null,
+    warnings: [],
     metrics: {},
     summary: null,
     startedAt: null,
@@ -53,6 +54,7 @@ export function run(jobs: JobView[], given: Partial<RunView> = {}): RunView {
       stepsLost: 0,
     },
     report: null,
+    certified: null,
     ...given,
   }
 }
