@@ -71,7 +71,7 @@ const errors = {
   },
   PORT_IN_USE: { exit: 4, hint: 'choose another with --port' },
   STATE_UNWRITABLE: { exit: 4, hint: 'choose another state directory with ORCHESTRATE_STATE' },
-  DISK_FULL: { exit: 4, hint: 'free some space, then `orchestrate resume`; committed checkpoints are unharmed' },
+  DISK_FULL: { exit: 4, hint: 'free some space: what waits for it goes on by itself, from its last checkpoint' },
   SECRET_MISSING: {
     exit: 4,
     hint: 'set it in the environment, then `orchestrate run` or `orchestrate resume`: both send it',

@@ -17,6 +17,8 @@ export type ExitFacts = {
   tail: string
   /** Bytes of memory that the attempt may use, or null. */
   memory: number | null
+  /** Whether the disk of its directory is full: a rank that meets that may not even have room to say so. */
+  diskFull: boolean
 }
 
 /** What no job is to blame for, and no retry mends, but time may: the store is away, a disk full, a GPU somebody else's. */
@@ -27,6 +29,8 @@ const BLOCKING: ReadonlySet<string> = new Set([
   'DISK_FULL',
   'GPU_BUSY',
 ])
+
+const WITHOUT_ROOM = 'ended where no space was left on the disk of its attempt directory'
 
 export const isBlocking = (code: string | null | undefined): boolean => BLOCKING.has(code ?? '')
 
@@ -54,6 +58,7 @@ export function classifyExit(facts: ExitFacts): Outcome {
     return { kind: 'outOfMemory', error: outOfMemory(facts, exit, bad) }
   if (failed && isBlocking(failed.code)) return { kind: 'blocked', error: error(facts, failed.code, failed.message) }
   if (exit.cause === 'signal') return { kind: 'preempted' }
+  if (!failed && facts.diskFull) return { kind: 'blocked', error: error(facts, 'DISK_FULL', WITHOUT_ROOM, bad) }
   if (exit.cause === 'time') return again(facts, 'TIME_LIMIT', 'ran into its time limit', 'outside', bad)
   return fromRank(facts, bad)
 }

@@ -9,6 +9,7 @@ import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, StopReason } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
 import type { Context } from './context.ts'
+import { isDiskFull } from './is-disk-full.ts'
 import { listened } from './listened.ts'
 
 const RETRY_MS = 1000
@@ -74,6 +75,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
     committed: log.saved.length > 0,
     tail: context.secrets.redact(await lastLines(join(directory, `stderr.${bad}.log`))),
     memory: job.planned.resources.memory,
+    diskFull: await isDiskFull(directory),
   })
   context.log.info({ attempt: attempt.attempt, outcome: outcome.kind }, 'exited')
   await context.aggregates.updateJob(

@@ -66,14 +66,32 @@ numbers = count()`
 
 testMounting('where there is no room for attempts they wait for it, and spend no retry', async () => {
   const state = await makeState()
-  const attempts = join(state, 'attempts')
-  await mkdir(attempts)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', attempts])
-  onTestFinished(() => void execFileSync('umount', ['--lazy', attempts]))
-  await writeFile(join(attempts, 'filler'), Buffer.alloc(64 << 10))
+  const disk = await smallDisk(join(state, 'attempts'), '64k')
+  await writeFile(join(state, 'attempts', 'filler'), Buffer.alloc(64 << 10))
   const { client } = await startDaemon(state)
   const { run } = await submitStages(client, '  first: { entry: count, retry: { crashes: 1 } }')
   await until(client, run, (view) => /DISK_FULL/.test(view.jobs[0]?.waits?.reason ?? ''))
-  execFileSync('mount', ['-o', 'remount,size=16m', attempts])
+  disk.grow('16m')
   expect(await until(client, run, ended)).toMatchObject({ state: 'succeeded' })
 })
+
+testMounting('a worker that fills the disk, and has no room left to say so, goes on when there is room', async () => {
+  const state = await makeState()
+  const disk = await smallDisk(join(state, 'state', 'attempts'), '1m')
+  const large = (source: string) =>
+    source.replace('    tell("artifact"', '        file.write("0\\n" * (4 << 20))\n    tell("artifact"')
+  const file = await writeWorker(state, large, '  first: { entry: count, retry: { crashes: 1 } }')
+  const { client } = await startDaemon(join(state, 'state'))
+  const { run } = await submitFile(client, file)
+  const held = await until(client, run, (view) => /DISK_FULL/.test(view.jobs[0]?.waits?.reason ?? ''))
+  expect(held.jobs[0]?.waits?.reason).toMatch(/no space was left on the disk/)
+  disk.grow('64m')
+  expect(await until(client, run, ended)).toMatchObject({ state: 'succeeded' })
+})
+
+async function smallDisk(folder: string, size: string): Promise<{ grow: (size: string) => void }> {
+  await mkdir(folder, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder])
+  onTestFinished(() => void execFileSync('umount', ['--lazy', folder]))
+  return { grow: (more) => void execFileSync('mount', ['-o', `remount,size=${more}`, folder]) }
+}

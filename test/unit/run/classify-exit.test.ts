@@ -34,6 +34,7 @@ const facts = (patch: Partial<ExitFacts>): ExitFacts => ({
   committed: false,
   tail: '',
   memory: null,
+  diskFull: false,
   ...patch,
 })
 
@@ -50,6 +51,13 @@ const ends: [string, Partial<ExitFacts>, string, string?][] = [
     { exit: exit([rank(1)]), failed: failed('LOSS_NOT_FINITE') },
     'crashed by worker',
     'LOSS_NOT_FINITE',
+  ],
+  ['a rank fails without a word on a full disk', { exit: exit([rank(1)]), diskFull: true }, 'blocked', 'DISK_FULL'],
+  [
+    'a rank fails for a reason of its own on a full disk',
+    { exit: exit([rank(1)]), failed: failed('DATA_WRONG'), diskFull: true },
+    'crashed by worker',
+    'DATA_WRONG',
   ],
   ['a rank breaks its memory', { exit: exit([rank('SIGSEGV')]) }, 'crashed by worker', 'CRASHED'],
   ['somebody kills a rank', { exit: exit([rank('SIGKILL')]) }, 'crashed by outside', 'CRASHED'],
