@@ -34,6 +34,10 @@ const errors = {
     exit: 4,
     hint: 'its content changed in the store: restore it, or run the job again with --no-cache',
   },
+  CHECKPOINT_BROKEN: {
+    exit: 4,
+    hint: 'a resume passes it over and takes the one before it; restore the file, or run the job again with --no-cache',
+  },
   OUTPUT_MISSING: { exit: 2, hint: 'the stage must create the folder of each output that it declares' },
   OUTPUT_INVALID: { exit: 2, hint: 'an output holds plain files and folders only' },
   OUTPUT_CONFLICT: { exit: 2, hint: 'let each shard name its files after itself' },

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { parseAge } from '../spec/units.ts'
 
 /** What every command that talks to a daemon takes. */
 export type Connection = { server?: string; state?: string; verbose?: boolean }
@@ -18,6 +19,13 @@ export function examples(command: Command, lines: string[]): Command {
 
 /** For options that may be given more than once. */
 export const repeated = (value: string, before: string[] = []): string[] => [...before, value]
+
+/** For options that say how long, in milliseconds. */
+export function age(value: string): number {
+  const found = parseAge(value)
+  if (found !== null) return found
+  throw new InvalidArgumentError('expected a duration such as 10m, 24h, 30d or 0s.')
+}
 
 /** For options that count something. */
 export function wholeNumber(value: string): number {

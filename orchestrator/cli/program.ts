@@ -24,6 +24,7 @@ export const commands: Entry[] = [
     summary: 'prove that a killed job resumes to the same bits',
     load: () => import('./commands/certify.ts'),
   },
+  { name: 'gc', summary: 'delete what nobody needs any more', load: () => import('./commands/gc.ts') },
   { name: 'debug', summary: 'run an attempt again in the foreground', load: () => import('./commands/debug.ts') },
   { name: 'doctor', summary: 'check this machine; says what to type', load: () => import('./commands/doctor.ts') },
   {

@@ -212,7 +212,18 @@ export const CheckpointView = z.object({
   fence: z.int(),
   manifest: z.string(),
   parent: z.string().nullable(),
+  /** How long training waited for it to be saved; null where its log is gone. */
+  stallMs: z.number().nullable(),
+  /** The last means reported at that step. */
+  metrics: z.record(z.string(), z.number()),
+  /** Why it stays; empty: the next passes of garbage collection delete it. */
+  kept: z.array(z.enum(['resume', 'lineage', 'last', 'every', 'best'])),
+  /** Marked for deletion. */
+  marked: z.boolean(),
   verified: z.enum(['not checked', 'ok', 'broken']),
+  verifiedAt: z.number().nullable(),
+  /** What is wrong with its files, when it was verified. */
+  problems: z.array(z.string()),
 })
 export type CheckpointView = z.infer<typeof CheckpointView>
 
@@ -251,6 +262,51 @@ export const InvariantsView = z.object({
   violations: z.array(z.object({ invariant: z.string(), subject: z.string(), detail: z.string() })),
 })
 export type InvariantsView = z.infer<typeof InvariantsView>
+/** POST /api/v1/checkpoints/verify: reads one through; its list says what was found from then on. */
+export const ManifestKey = z.strictObject({
+  manifest: z
+    .string()
+    .regex(/^jobs\/[^/]+\/s\d+\/\d+\/checkpoints\/\d+\/manifest\.json$/, 'expected the key of a manifest'),
+})
+export const Verdict = z.object({ at: z.number(), problems: z.array(z.string()) })
+export type Verdict = z.infer<typeof Verdict>
+
+/** POST /api/v1/gc. `plan` changes nothing and says what a pass would do; both lengths of time have settings of the daemon as defaults. */
+export const CollectRequest = z.strictObject({
+  action: z.enum(['plan', 'collect']),
+  /** Milliseconds between mark and deletion. */
+  graceMs: z.number().min(0).optional(),
+  /** Artifacts that no run has needed for so long. */
+  olderThanMs: z.number().min(0).optional(),
+})
+export type CollectRequest = z.infer<typeof CollectRequest>
+
+export const CollectView = z.object({
+  /** The store's time. */
+  now: z.number(),
+  graceMs: z.number(),
+  olderThanMs: z.number(),
+  items: z.array(
+    z.object({
+      /** Marked in this pass; marked before, its grace not yet over; deleted; needed again, its mark taken back. */
+      action: z.enum(['mark', 'wait', 'delete', 'take back']),
+      kind: z.enum(['checkpoint', 'outputs', 'logs', 'artifact']),
+      job: z.string(),
+      stage: z.string().nullable(),
+      shard: z.int().nullable(),
+      fence: z.int().nullable(),
+      step: z.int().nullable(),
+      why: z.string(),
+      objects: z.int(),
+      bytes: z.number(),
+      /** When a pass may delete it. */
+      goesAt: z.number().nullable(),
+    }),
+  ),
+  /** Jobs of which something can't be read: nothing of them is touched. */
+  skipped: z.array(z.object({ job: z.string(), problem: z.string() })),
+})
+export type CollectView = z.infer<typeof CollectView>
 
 export const Health = z.object({
   version: z.string(),

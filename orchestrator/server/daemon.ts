@@ -10,6 +10,7 @@ import { findHangs } from './conduct/find-hangs.ts'
 import { everything, look } from './conduct/look.ts'
 import { letGoOfPins } from './conduct/reconcile.ts'
 import { lockStateDir } from './daemon-lock.ts'
+import { collectRegularly } from './gc/regularly.ts'
 import { whenIdle } from './idle.ts'
 import { makeApi } from './listen.ts'
 import { makeContext } from './make-context.ts'
@@ -17,6 +18,7 @@ import { daemonRoutes } from './routes/daemon.ts'
 import { answerErrors } from './routes/errors.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { runRoutes } from './routes/runs.ts'
+import { storeRoutes } from './routes/store.ts'
 import { makeStateDir, type Settings } from './settings.ts'
 import { superviseRedis } from './supervise-redis.ts'
 import { type Undo, unwind } from './undo.ts'
@@ -52,6 +54,7 @@ export async function startDaemon(settings: Settings, log: Logger): Promise<Daem
     superviseRedis(context, again, undo)
     sweep(context, undo)
     undo.push(findHangs(context))
+    collectRegularly(context, undo)
     const health = await serve(context, stop, undo)
     return { health, stop, stopped: stopped.promise }
   } catch (error) {
@@ -114,6 +117,7 @@ async function serve(context: Context, stop: () => void, undo: Undo): Promise<()
   app.addHook('onRequest', async () => idle.touch())
   runRoutes(app, context)
   jobRoutes(app, context)
+  storeRoutes(app, context)
   daemonRoutes(app, context, health, stop)
   await listen(settings, undo)
   idle.start(stop)

@@ -16,6 +16,7 @@ import { Changes } from './changes.ts'
 import type { Context } from './conduct/context.ts'
 import { touchedBy } from './conduct/look.ts'
 import { Recovery } from './conduct/recover.ts'
+import { makeCollector } from './gc/make-collector.ts'
 import { Journal } from './journal.ts'
 import { type OpenedRedis, openRedis } from './open-redis.ts'
 import { Secrets } from './redact.ts'
@@ -70,6 +71,13 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
       .sendAll(touchedBy(context, aggregate, events))
       .catch((error: unknown) => log.error({ err: error, aggregate }, 'looks not sent'))
   }
+  const aggregates = new Aggregates(ledger, {
+    changed,
+    keep: (aggregate, from, events) => journal.keep(aggregate, from, events),
+    recover: () => recovery.again(),
+  })
+  const collector = makeCollector(store, control, aggregates, (run) => context.reporting.has(run))
+  undo.push(() => collector.idle())
   const context: Context = {
     settings,
     host,
@@ -83,11 +91,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     ledger,
     capacity: new Capacity(redis),
     commands,
-    aggregates: new Aggregates(ledger, {
-      changed,
-      keep: (aggregate, from, events) => journal.keep(aggregate, from, events),
-      recover: () => recovery.again(),
-    }),
+    aggregates,
     journal,
     recovery,
     troubles,
@@ -95,6 +99,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     engine: () => engine,
     logs,
     archive,
+    collector,
     waiting: new Map(),
     secrets,
     watched: new Map(),

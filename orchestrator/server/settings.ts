@@ -4,6 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { OrchestrateError } from '../errors.ts'
 import type { StoreAddress } from '../protocol/job-file.ts'
+import { parseAge } from '../spec/units.ts'
+import type { Ages } from './gc/judge.ts'
 import { makeFolder } from './make-folder.ts'
 
 /** The checkout that this program runs from. */
@@ -26,7 +28,12 @@ export type Settings = {
   cores: number | null
   /** Silence of a worker that is never a hang, in milliseconds. Tests of hangs make it short. */
   hangFloorMs: number
+  /** Garbage collection. `everyMs` null: only when it is asked for. */
+  gc: { everyMs: number | null; grace: number; ages: Ages }
 }
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
 
 export function readSettings(
   env: NodeJS.ProcessEnv,
@@ -51,7 +58,29 @@ export function readSettings(
     idleMs: options.foreground ? null : (seconds('ORCHESTRATE_IDLE_S', env.ORCHESTRATE_IDLE_S) ?? 1800) * 1000,
     cores: cores('ORCHESTRATE_CORES', env.ORCHESTRATE_CORES),
     hangFloorMs: (seconds('ORCHESTRATE_HANG_FLOOR_S', env.ORCHESTRATE_HANG_FLOOR_S) ?? 60) * 1000,
+    gc: {
+      everyMs: env.ORCHESTRATE_GC_EVERY === 'never' ? null : age('ORCHESTRATE_GC_EVERY', env, 10 * MINUTE, 1),
+      grace: age('ORCHESTRATE_GC_GRACE', env, 10 * MINUTE),
+      ages: {
+        leftovers: 10 * MINUTE,
+        artifacts: age('ORCHESTRATE_GC_OLDER_THAN', env, 30 * DAY),
+        logs: age('ORCHESTRATE_GC_LOGS', env, 90 * DAY),
+      },
+    },
   }
+}
+
+/** A duration in milliseconds. */
+function age(name: string, env: NodeJS.ProcessEnv, otherwise: number, least = 0): number {
+  const text = env[name]
+  if (!text) return otherwise
+  const found = parseAge(text)
+  if (found !== null && found >= least) return found
+  const never = least > 0 ? ', or never' : ''
+  throw new OrchestrateError(
+    'ARGUMENT_INVALID',
+    `${name} is "${text}"; expected a duration such as 10m, 24h or 30d${never}`,
+  )
 }
 
 function cores(name: string, text: string | undefined): number | null {

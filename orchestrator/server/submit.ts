@@ -4,21 +4,21 @@ import { faultPoint } from '../fault-point.ts'
 import { codeClosure } from '../plan/code-closure.ts'
 import { makePlan } from '../plan/make-plan.ts'
 import type { JobCode, Plan, PlannedJob } from '../plan/plan.ts'
+import type { Artifact } from '../protocol/manifest.ts'
 import { WorkerDescription } from '../protocol/worker-description.ts'
 import { parsePipeline } from '../spec/parse-pipeline.ts'
 import type { Pipeline, Problem } from '../spec/pipeline.ts'
 import { readArtifact } from '../store/artifacts.ts'
 import { getBlob, putBlob } from '../store/code.ts'
+import { concurrently } from '../store/concurrently.ts'
 import { runAggregate } from './aggregates.ts'
 import type { Submission } from './api.ts'
-import { pinRun } from './conduct/conduct-run.ts'
 import type { Context } from './conduct/context.ts'
 import { fingerprint } from './fingerprint.ts'
 import { ProblemsError } from './problems.ts'
+import { relyOn } from './rely-on.ts'
 
-export type Planned = { pipeline: Pipeline; plan: Plan; lock: string | null; cached: Map<string, Cached> }
-export type Cached = { seconds: number; createdAt: number; metrics: PlannedJobMetrics; summary: string | null }
-type PlannedJobMetrics = NonNullable<Awaited<ReturnType<typeof readArtifact>>>['metrics']
+export type Planned = { pipeline: Pipeline; plan: Plan; lock: string | null }
 
 /** Checks and plans; changes nothing. */
 export async function planSubmission(context: Context, submission: Submission): Promise<Planned> {
@@ -45,20 +45,19 @@ export async function planSubmission(context: Context, submission: Submission): 
       if (!known.includes(true)) break
     }
   }
-  return { pipeline, plan, lock, cached: await findCached(context, plan.jobs) }
+  return { pipeline, plan, lock }
 }
 
 /** Writes down a run and its wants; whoever looks at it next sets it going. Returns its id. */
 export async function submit(context: Context, submission: Submission): Promise<string> {
-  const { pipeline, plan, lock, cached } = await planSubmission(context, submission)
+  const { pipeline, plan, lock } = await planSubmission(context, submission)
   const run = newRunId(context)
   context.secrets.keep(run, submission.secrets)
   const keys = plan.jobs.map((job) => job.key)
-  const [text, patch] = await Promise.all([
+  const [text, patch, cached] = await Promise.all([
     putBlob(context.store, submission.text),
     submission.patch ? putBlob(context.store, submission.patch) : null,
-    // Pinned before anything leans on it: a collector looks at the pins once more before it deletes.
-    pinRun(context, run, keys),
+    relyOn(context, run, keys),
   ])
   await Promise.all(plan.jobs.map((job) => define(context, job, cached.get(job.key))))
   faultPoint('jobs-defined')
@@ -96,7 +95,7 @@ export async function submit(context: Context, submission: Submission): Promise<
   return run
 }
 
-async function define(context: Context, planned: PlannedJob, cached: Cached | undefined): Promise<void> {
+async function define(context: Context, planned: PlannedJob, cached: Artifact | undefined): Promise<void> {
   await context.aggregates.updateJob(planned.key, (job) => {
     const found = cached
       ? [
@@ -109,31 +108,17 @@ async function define(context: Context, planned: PlannedJob, cached: Cached | un
           } as const,
         ]
       : []
-    if (!job) return [{ type: 'job.defined', job: planned }, ...found]
-    if (job.phase === 'succeeded' && !cached)
-      return [{ type: 'job.lost', reason: 'its artifact is no longer in the store' }]
-    return []
+    return job ? [] : [{ type: 'job.defined', job: planned }, ...found]
   })
 }
 
-async function findCached(context: Context, jobs: PlannedJob[]): Promise<Map<string, Cached>> {
-  const found = await Promise.all(
-    jobs.map(async ({ key }) => {
-      const artifact = await readArtifact(context.store, key)
-      return artifact
-        ? ([
-            key,
-            {
-              seconds: artifact.seconds,
-              createdAt: artifact.createdAt,
-              metrics: artifact.metrics,
-              summary: artifact.summary,
-            },
-          ] as const)
-        : null
-    }),
-  )
-  return new Map(found.filter((pair) => pair !== null))
+/** The artifacts that a submission would find, by the jobs' keys. It leans on none of them yet. */
+export async function findCached(context: Context, jobs: PlannedJob[]): Promise<Map<string, Artifact>> {
+  const found = await concurrently(jobs, async ({ key }) => {
+    const artifact = await readArtifact(context.store, key)
+    return artifact ? [[key, artifact] as const] : []
+  })
+  return new Map(found.flat())
 }
 
 type Worker = { description: WorkerDescription; code: (entry: string) => JobCode }

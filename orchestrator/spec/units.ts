@@ -10,6 +10,12 @@ export function parseDuration(text: string): number | null {
   return parse(text, durationPattern, seconds)
 }
 
+/** The same in milliseconds, of which there may also be none: `0s`. */
+export function parseAge(text: string): number | null {
+  const found = /^0+(ms|s|m|h|d)$/.test(text) ? 0 : parseDuration(text)
+  return found === null ? null : found * 1000
+}
+
 export const sizePattern = /^\d+(\.\d+)?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/
 const bytes: Record<string, number> = {
   B: 1,

@@ -6,6 +6,7 @@ import { concurrently } from './concurrently.ts'
 import { lastFence } from './fences.ts'
 import { readJson, toJson } from './json.ts'
 import { layout } from './layout.ts'
+import { coversArtifact, readMark } from './marks.ts'
 import { Collected, mergeShards } from './merge-shards.ts'
 import { listOutput } from './output-files.ts'
 import type { Store } from './store.ts'
@@ -101,6 +102,16 @@ export async function publishArtifact(store: Store, publication: Publication): P
 /** A job's artifact, or null while it has none. */
 export const readArtifact = (store: Store, job: string): Promise<Artifact | null> =>
   readJson(store, layout.artifact(job), Artifact)
+
+/**
+ * A job's artifact, for a reader who has pinned the job: null also while it is marked for deletion, since what is marked
+ * counts as gone. The mark is looked for first: a pointer read before might be that of what has been deleted since.
+ */
+export async function availableArtifact(store: Store, job: string): Promise<Artifact | null> {
+  const mark = await readMark(store, job)
+  const artifact = await readArtifact(store, job)
+  return artifact && mark && coversArtifact(mark, artifact.fences) ? null : artifact
+}
 
 /** What is wrong with an artifact's files: missing, of another size, or (by `content`) of another hash. Empty: nothing. */
 export async function verifyArtifact(store: Store, artifact: Artifact, by: 'size' | 'content'): Promise<string[]> {

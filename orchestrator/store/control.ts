@@ -74,7 +74,8 @@ async function lastSeen(store: Store, epoch: number): Promise<number> {
   return seen?.modified ?? 0
 }
 
-async function storeTime(store: Store): Promise<number> {
+/** Unix milliseconds by the store's own clock. */
+export async function storeTime(store: Store): Promise<number> {
   const key = `${layout.control}/time-${randomUUID()}`
   await store.put(key, '')
   const now = (await store.head(key))?.modified ?? 0

@@ -22,10 +22,10 @@ export function lineage(history: FenceHistory[]): string[] {
     if (!entry) return []
     const own = entry.manifests.filter(({ step }) => step <= upTo).sort((a, b) => b.step - a.step)
     const before = told(entry)
-    // It may have found the best one broken and resumed from an older one: then the broken ones are no ancestors.
-    const parent = own[0]?.parent
-    const start = parent ? Math.max(0, before.indexOf(parent)) : 0
-    return [...own.map(({ key }) => key), ...before.slice(start)]
+    // It may have found the best one broken and resumed from an older one: then the broken ones are no ancestors,
+    // also where the one it resumed from has been collected since.
+    const parent = own[0]?.parent ? placeOf(own[0].parent) : null
+    return [...own.map(({ key }) => key), ...before.filter((key) => parent === null || !isAfter(key, parent))]
   }
 
   function told(entry: FenceHistory): string[] {
@@ -37,8 +37,15 @@ export function lineage(history: FenceHistory[]): string[] {
   return from(newest, Number.POSITIVE_INFINITY)
 }
 
+type Place = { fence: number; step: number }
+
+function isAfter(manifest: string, { fence, step }: Place): boolean {
+  const place = placeOf(manifest)
+  return place !== null && (place.fence > fence || (place.fence === fence && place.step > step))
+}
+
 /** Fence and step that a manifest's key names. */
-export function placeOf(manifest: string): { fence: number; step: number } | null {
+export function placeOf(manifest: string): Place | null {
   const found = /\/(\d+)\/checkpoints\/(\d+)\/manifest\.json$/.exec(manifest)
   return found ? { fence: Number(found[1]), step: Number(found[2]) } : null
 }

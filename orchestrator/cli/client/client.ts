@@ -4,6 +4,8 @@ import { OrchestrateError } from '../../errors.ts'
 import {
   AttemptView,
   CheckpointView,
+  type CollectRequest,
+  CollectView,
   Health,
   InvariantsView,
   JobDetail,
@@ -11,6 +13,7 @@ import {
   RecoverView,
   RunView,
   type Submission,
+  Verdict,
   WhyView,
 } from '../../server/api.ts'
 import { apiErrorFrom } from './api-error.ts'
@@ -82,6 +85,8 @@ export function createClient(target: Target) {
     job: (ref: string, run?: string) => get(JobDetail, `/jobs/${part(ref)}${query({ run })}`),
     why: (ref: string, run?: string) => get(WhyView, `/jobs/${part(ref)}/why${query({ run })}`),
     checkpoints: async (run: string) => (await get(Checkpoints, `/runs/${part(run)}/checkpoints`)).checkpoints,
+    verifyCheckpoint: (manifest: string) => post(Verdict, '/checkpoints/verify', { manifest }),
+    collect: (asked: CollectRequest) => post(CollectView, '/gc', asked),
     attempt: (attempt: string) => get(Attempt, `/attempts/${part(attempt)}`),
     /** `text` is for a terminal: so wide, and coloured or not. */
     report: async (

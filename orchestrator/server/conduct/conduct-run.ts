@@ -1,7 +1,8 @@
 import { faultPoint } from '../../fault-point.ts'
 import { decideRun, isSaving, type Run, type RunCommand } from '../../run/run.ts'
-import { pin, unpin } from '../../store/pins.ts'
+import { unpin } from '../../store/pins.ts'
 import { jobsOf } from '../find.ts'
+import { relyOn } from '../rely-on.ts'
 import { writeReport } from '../reports/write-report.ts'
 import type { Context } from './context.ts'
 
@@ -11,8 +12,10 @@ export async function conductRun(context: Context, id: string): Promise<void> {
   if (!run) return
   const commands = decideRun(run, jobsOf(context, run))
   // A run that is resumed has let go of its pins: they are back before anything leans on them.
-  if (run.epoch > 0 && commands.some((command) => command.kind === 'want'))
-    await pinRun(context, id, run.submitted.jobs)
+  if (run.epoch > 0 && commands.some((command) => command.kind === 'want')) {
+    await context.reporting.get(id) // or the end before might let go of what is pinned now
+    await relyOn(context, id, run.submitted.jobs)
+  }
   for (const command of commands) await carryOut(context, run, command)
 }
 
@@ -43,8 +46,6 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
       )
       faultPoint('run-finished')
       context.secrets.forget(id)
-      // A run that is over pins nothing: its artifacts stay as a cache, until they are collected.
-      await unpin(context.store, id)
       context.log.info({ run: id, state: command.state }, 'run finished')
       report(context, id)
       return
@@ -63,12 +64,12 @@ async function write(context: Context, id: string): Promise<void> {
     await context.journal.flush()
     const run = context.aggregates.runs.get(id)
     if (run) await writeReport(context, run)
+    // A run that is over pins nothing: its artifacts stay as a cache, until they are collected.
+    if (context.aggregates.runs.get(id)?.state !== 'running') await unpin(context.store, id)
   } catch (error) {
-    context.log.error({ err: error, run: id }, 'no report')
+    context.log.error({ err: error, run: id }, 'no report, or its pins are left')
   } finally {
     context.reporting.delete(id)
     context.changes.tell()
   }
 }
-
-export const pinRun = (context: Context, id: string, keys: string[]): Promise<void> => pin(context.store, id, keys)

@@ -12,6 +12,7 @@ import type { Aggregates } from '../aggregates.ts'
 import type { Archive } from '../archive-logs.ts'
 import type { AttemptLogs } from '../attempt-logs.ts'
 import type { Changes } from '../changes.ts'
+import type { Collector } from '../gc/collector.ts'
 import type { Journal } from '../journal.ts'
 import type { Secrets } from '../redact.ts'
 import type { Settings } from '../settings.ts'
@@ -43,6 +44,7 @@ export type Context = {
   engine: (pool: string) => Engine
   logs: AttemptLogs
   archive: Archive
+  collector: Collector
   /** `<key>/<shard>` -> why it isn't placed. */
   waiting: Map<string, Waiting>
   /** Values that runs were given; in memory only. */

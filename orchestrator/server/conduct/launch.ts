@@ -5,8 +5,9 @@ import type { JobFile, StagedInput } from '../../protocol/job-file.ts'
 import { isBlocking } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, Outcome } from '../../run/job-events.ts'
-import { readArtifact } from '../../store/artifacts.ts'
+import { availableArtifact } from '../../store/artifacts.ts'
 import { materialiseCode } from '../../store/code.ts'
+import { unmarkedManifests } from '../../store/marks.ts'
 import { stageOutput } from '../../store/stage.ts'
 import type { Context } from './context.ts'
 import { workerEnv } from './worker-env.ts'
@@ -101,7 +102,8 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     gpus: attempt.gpus,
     store: settings.store,
     prefix: `jobs/${key}/s${shard}/${fence}`,
-    resume: attempt.resume,
+    // Asked now that the placement names them: what has no mark by now is there to stay.
+    resume: await unmarkedManifests(store, key, shard, attempt.resume),
     checkpoint: { every: planned.checkpoint.every },
     grace: GRACE_S,
     time: planned.resources.time,
@@ -118,9 +120,13 @@ async function stageInputs(context: Context, job: Job): Promise<Record<string, S
     async ([name, input]): Promise<[string, StagedInput | null]> => {
       if (input === null) return [name, null]
       if (input.kind === 'data') return [name, { path: input.path, format: input.format, digest: input.fingerprint }]
-      const artifact = await readArtifact(context.store, input.key)
+      const artifact = await availableArtifact(context.store, input.key)
       const output = artifact?.outputs[input.output]
-      if (!output) throw new Error(`the artifact of ${input.key.slice(0, 7)} has no output ${input.output}`)
+      if (!output)
+        throw new OrchestrateError(
+          'OBJECT_MISSING',
+          `output ${input.output} of job ${input.key.slice(0, 7)} is not in ${context.store.url}`,
+        )
       return [
         name,
         { path: await stageOutput(context.store, output, cache), format: input.format, digest: output.digest },

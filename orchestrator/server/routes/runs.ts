@@ -1,13 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { listCheckpoints } from '../../store/checkpoints.ts'
 import { runAggregate } from '../aggregates.ts'
-import { type CheckpointView, type PlanView, Submission } from '../api.ts'
+import { type PlanView, Submission } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
 import type { Context } from '../conduct/context.ts'
-import { findRun, jobsOf, newestFirst } from '../find.ts'
+import { findRun, newestFirst } from '../find.ts'
 import { renderReport } from '../reports/write-report.ts'
-import { planSubmission, submit } from '../submit.ts'
+import { findCached, planSubmission, submit } from '../submit.ts'
 import { runView } from '../views/run-view.ts'
 import { showResources } from '../views/show-resources.ts'
 
@@ -34,7 +33,8 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
   }
 
   app.post('/api/v1/plans', async (request): Promise<PlanView> => {
-    const { pipeline, plan, cached } = await planSubmission(context, checkArgument(Submission, request.body))
+    const { pipeline, plan } = await planSubmission(context, checkArgument(Submission, request.body))
+    const cached = await findCached(context, plan.jobs)
     const cellsOf = (key: string): string[] =>
       plan.cells.filter((cell) => Object.values(cell.jobs).includes(key)).map((cell) => cell.name)
     return {
@@ -109,31 +109,6 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
     context.changes.tell()
     request.raw.on('close', stop)
     reply.raw.on('close', stop)
-  })
-
-  app.get<ByRun>('/api/v1/runs/:run/checkpoints', async (request): Promise<{ checkpoints: CheckpointView[] }> => {
-    const jobs = [...jobsOf(context, findRun(context, request.params.run)).values()]
-    const lists = jobs.flatMap((job) =>
-      job.shards.map(async (_, shard) => ({ job, shard, list: await listCheckpoints(context.store, job.key, shard) })),
-    )
-    const checkpoints = (await Promise.all(lists)).flatMap(({ job, shard, list }) =>
-      list.map(({ key, manifest }) => ({
-        job: job.key,
-        stage: job.planned.stage,
-        shard,
-        step: manifest.step,
-        bytes: manifest.files.reduce((sum, file) => sum + file.size, 0),
-        files: manifest.files.length,
-        createdAt: manifest.createdAt,
-        attempt:
-          job.attempts.find((attempt) => attempt.shard === shard && attempt.fence === manifest.fence)?.attempt ?? '',
-        fence: manifest.fence,
-        manifest: key,
-        parent: manifest.parent,
-        verified: 'not checked' as const,
-      })),
-    )
-    return { checkpoints }
   })
 
   app.get<ByRun & { Querystring: unknown }>('/api/v1/runs/:run/report', async (request, reply) => {

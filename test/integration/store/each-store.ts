@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe } from 'vitest'
+import type { StoreAddress } from '../../../orchestrator/protocol/job-file.ts'
 import { openStore } from '../../../orchestrator/store/open-store.ts'
 import type { Store } from '../../../orchestrator/store/store.ts'
 import { leftOut } from '../../support/left-out.ts'
@@ -14,6 +15,8 @@ export type Bench = {
   open: () => Promise<Store>
   /** A second client of the same store. */
   reopen: (store: Store) => Promise<Store>
+  /** What another process opens it by. */
+  address: (store: Store) => StoreAddress
   /** A folder for local files, on the device of the filesystem store. */
   scratch: () => string
 }
@@ -31,6 +34,7 @@ export function describeEachStore(suite: (bench: Bench) => void): void {
     suite({
       open: () => openStore({ url: pathToFileURL(scratch()).href }),
       reopen: (store) => openStore({ url: store.url }),
+      address: ({ url }) => ({ url }),
       scratch,
     })
   })
@@ -39,6 +43,7 @@ export function describeEachStore(suite: (bench: Bench) => void): void {
     suite({
       open: () => openStore({ url: `s3://${ceph().bucket}/${randomUUID()}`, endpoint: ceph().endpoint }),
       reopen: (store) => openStore({ url: store.url, endpoint: ceph().endpoint }),
+      address: ({ url }) => ({ url, endpoint: ceph().endpoint }),
       scratch,
     })
   })

@@ -39,6 +39,11 @@ const cases = [
   ['one that found the best broken: the broken one is no ancestor', '1: 100 200; 2<1/200~1/100: 150', '2/150 1/100'],
   ['one that found all broken: they stay the last resort', '1: 100 200; 2<1/200~none: 50', '2/50 1/200 1/100'],
   ['a parent that retention deleted: its chain goes on', '1: 100; 2<1/100: 300; 3<2/200:', '1/100'],
+  [
+    'the older one of those was deleted: the broken one is still no ancestor',
+    '1: 50 200; 2<1/200~1/100: 150',
+    '2/150 1/50',
+  ],
   ['a parent in a fence that is gone', '3<2/200: 300', '3/300'],
   ['a claim that names itself or the future leads nowhere', '1<1/100:; 2<3/100: 200', '2/200'],
   ['a parent that no claim knows of is not followed', '1: 100 900; 2<1/100~1/900: 200', '2/200 1/100'],
