@@ -175,7 +175,7 @@ describe('local processes', () => {
     await other.launch(second)
     await other.ended(second.job.attempt, never())
     const refused = await look(second.job.attempt, other)
-    expect(refused).toMatchObject({ exit: { cause: 'launcher', ranks: [] } })
+    expect(refused).toMatchObject({ exit: { cause: 'launcher', code: 'GPU_BUSY', ranks: [] } })
     expect(JSON.stringify(refused)).toContain(`GPU ${gpus[1]} is in use`)
 
     await engine.signal(attempt, 'SIGKILL')
