@@ -27,7 +27,13 @@ export function findings(input: ReportInput): Findings {
       ...others(compared, lead),
       ...metricSentences(table),
     ],
-    caveats: [...unfinished(input), ...(lead ? caveatsOf(lead) : []), ...sanity(table), ...scope(table)],
+    caveats: [
+      ...unfinished(input),
+      ...(lead ? caveatsOf(lead) : []),
+      ...sanity(table),
+      ...scope(table),
+      ...warned(input),
+    ],
   }
 }
 
@@ -140,6 +146,11 @@ function caveatsOf(lead: Tested): string[] {
     `No difference shown isn’t no difference: the interval leaves room for anything from ${points(lower)} to ${points(upper)} points.`,
     ...(ceiling ? ['Both solve nearly every trial: tasks this easy can’t tell them apart.'] : []),
   ]
+}
+
+/** What workers warned of while they made these figures. */
+function warned({ jobs }: ReportInput): string[] {
+  return jobs.flatMap(({ stage, warnings }) => warnings.slice(-2).map((text) => `${stage} warned: ${text}`)).slice(0, 6)
 }
 
 function sanity({ rows }: Table): string[] {

@@ -78,6 +78,8 @@ export type ReportJob = {
   versions: Record<string, string>
   summary: string | null
   error: { code: string; message: string; hint: string | null } | null
+  /** The last things that its workers warned of. */
+  warnings: string[]
 }
 
 /** `restarting`: from an attempt's end to the first step of the one after it; `lost`: computed, and not committed. */

@@ -122,7 +122,7 @@ export const JobView = z.object({
   progress: Progress.nullable(),
   waits: Waits.nullable(),
   error: JobErrorView.nullable(),
-  /** What its newest attempts warned of. */
+  /** The last things that its workers warned of: a save that failed, a checkpoint that was passed over. */
   warnings: z.array(z.string()),
   metrics: z.record(z.string(), Metric),
   summary: z.string().nullable(),

@@ -30,7 +30,7 @@ export type AttemptLog = {
   artifacts: Map<string, string | null>
   warnings: string[]
   done: { metrics: Record<string, MetricValue>; summary: string | null } | null
-  failed: { code: string; message: string; hint: string | null; rank: number } | null
+  failed: { code: string; message: string; hint: string | null; rank: number; at: number } | null
   /** Signs of life of all ranks. */
   pulse: Pulse
   /** Lines that were not understood: too long, not JSON, or of no known shape. */
@@ -70,6 +70,7 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
           message: `the worker speaks version ${event.protocol} of the event protocol, this control plane version ${PROTOCOL}`,
           hint: 'use a worker and a control plane of the same release',
           rank,
+          at: event.t,
         }
       if (rank === 0) log.hello = { versions: event.versions, device: event.device, world: event.world }
       return
@@ -124,13 +125,15 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
       log.artifacts.set(event.name, event.summary ?? null)
       return
     case 'warning':
-      if (log.warnings.length < 100) log.warnings.push(event.message)
+      log.warnings.push(event.message)
+      if (log.warnings.length > 100) log.warnings.shift()
       return
     case 'done':
       if (rank === 0) log.done = { metrics: event.metrics, summary: event.summary ?? null }
       return
     case 'failed': // the first rank to say so is the one that the others fell with
-      log.failed ??= { code: event.code, message: event.message, hint: event.hint ?? null, rank }
+      if (log.failed && log.failed.at <= event.t) return
+      log.failed = { code: event.code, message: event.message, hint: event.hint ?? null, rank, at: event.t }
       return
     default:
       event satisfies never

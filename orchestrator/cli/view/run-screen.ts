@@ -23,7 +23,7 @@ export function runScreen(view: RunView, screen: Screen): string[] {
     ),
     time: Math.max(...view.jobs.map((job) => width(timeOf(job, screen.now))), 4),
   }
-  const account = accountLine(view)
+  const account = [...warningLines(view, screen.rows), ...accountLine(view)]
   const troubles = troubleLines(view.troubles, screen.now)
   const lines = fold(view.jobs, screen.rows - 2 - account.length - troubles.length).map((row) =>
     Array.isArray(row) ? folded(row) : jobLine(row, view, columns, screen.now),
@@ -45,6 +45,15 @@ export function header(view: RunView, columns: number): Line {
     line.push(span(` · ${part}`))
   }
   return line
+}
+
+/** The last thing that each unfinished job warned of, where there is room for it. */
+function warningLines({ jobs }: RunView, rows: number): Line[] {
+  const warned = jobs.flatMap((job): Line[] => {
+    const text = isOver(job) ? undefined : job.warnings.at(-1)
+    return text === undefined ? [] : [[span('  ! ', 'busy'), span(`${jobName(job, jobs)}: ${text}`)]]
+  })
+  return warned.slice(0, Math.min(3, Math.floor(rows / 8)))
 }
 
 /** What failures have cost so far, once there is something to tell of a run that still goes on. */

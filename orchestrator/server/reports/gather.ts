@@ -11,6 +11,7 @@ import { jobsOf } from '../find.ts'
 import { addPhases, goodput, jobPhases, noPhases } from '../views/goodput.ts'
 import { isCached, thin } from '../views/job-view.ts'
 import { cellMetrics, logsOf } from '../views/run-view.ts'
+import { warningsOf } from '../views/warnings.ts'
 import { readTrials } from './read-trials.ts'
 
 const MAX_SAMPLE = 2 << 20
@@ -31,6 +32,8 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
   const ordered = submitted.jobs.flatMap((key) => jobs.get(key) ?? [])
   const logs = new Map<string, Map<string, AttemptLog>>()
   for (const job of ordered) logs.set(job.key, await logsOf(context, job))
+  const warnings = new Map<string, string[]>()
+  for (const job of ordered) if (!isCached(job, run)) warnings.set(job.key, await warningsOf(context, job))
   const now = run.endedAt ?? Date.now()
   const cellsOf = (key: string): string[] =>
     submitted.cells.filter((cell) => Object.values(cell.jobs).includes(key)).map((cell) => cell.name)
@@ -71,6 +74,7 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
       versions: last(job)?.hello?.versions ?? {},
       summary: job.summary,
       error: job.error,
+      warnings: warnings.get(job.key) ?? [],
     }
   }
 

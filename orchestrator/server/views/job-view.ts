@@ -5,8 +5,7 @@ import type { AttemptView, JobView, Progress } from '../api.ts'
 import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
 import { waitsOf } from './waits.ts'
-
-const MAX_WARNINGS = 5
+import { warningsOf } from './warnings.ts'
 
 export async function jobView(context: Context, job: Job, run: Run): Promise<JobView> {
   const id = run.submitted.run
@@ -33,7 +32,7 @@ export async function jobView(context: Context, job: Job, run: Run): Promise<Job
     progress: isOver(job) ? null : progressOf(logs, job.shards.length),
     waits: waitsOf(context, job),
     error: job.error,
-    warnings: isCached(job, run) ? [] : [...new Set(logs.flatMap((log) => log.warnings))].slice(0, MAX_WARNINGS),
+    warnings: isCached(job, run) ? [] : await warningsOf(context, job),
     metrics: job.metrics,
     summary: job.summary,
     startedAt: own[0]?.placedAt ?? null,

@@ -3,6 +3,7 @@ import { stateName } from '../../run/job.ts'
 import type { WhyView } from '../api.ts'
 import type { Context } from '../conduct/context.ts'
 import { waitsOf } from './waits.ts'
+import { warningsOf } from './warnings.ts'
 
 /** What a job waits for, or why it failed: a sentence, the evidence, and what to type next. */
 export async function whyView(context: Context, job: Job, run: string | null): Promise<WhyView> {
@@ -33,20 +34,21 @@ export async function whyView(context: Context, job: Job, run: string | null): P
 async function whyNow(context: Context, job: Job): Promise<WhyView> {
   const name = job.planned.stage
   const waits = waitsOf(context, job)
+  const warnings = await warningsOf(context, job)
   if (!waits) {
     const attempt = job.attempts.at(-1)
     const log = attempt ? await context.logs.get(attempt.attempt) : null
     const at = log?.progress ? `, at ${log.progress.step} of ${log.progress.of} ${log.progress.unit}` : ''
     return {
       sentence: `${name} is ${stateName(job)}${at}.`,
-      evidence: [...(log?.warnings.slice(-3) ?? []), ...attemptLines(job)],
+      evidence: [...warnings, ...attemptLines(job)],
       next: attempt ? [`orchestrate logs ${job.key.slice(0, 7)} --follow`] : [],
     }
   }
   const chain = chainOf(context, job)
   const until = waits.until ? `, until ${new Date(waits.until).toISOString()}` : ''
   const reason = /^(waits|tries|about)/.test(waits.reason) ? waits.reason : `waits: ${waits.reason}`
-  return { sentence: `${name} ${reason}${until}.`, evidence: [...chain, ...attemptLines(job)], next: [] }
+  return { sentence: `${name} ${reason}${until}.`, evidence: [...chain, ...warnings, ...attemptLines(job)], next: [] }
 }
 
 /** For each unfinished input: what it does itself. */
@@ -74,7 +76,11 @@ async function whyFailed(context: Context, job: Job, run: string | null): Promis
   const attempt = error?.attempt ?? job.attempts.at(-1)?.attempt
   return {
     sentence: `${name} failed after ${tries === 1 ? '1 attempt' : `${tries} attempts`}: ${error?.message ?? 'no reason recorded'} (${error?.code ?? 'UNKNOWN'})`,
-    evidence: [...(error?.tail ? error.tail.split('\n') : []), ...attemptLines(job)],
+    evidence: [
+      ...(error?.tail ? error.tail.split('\n') : []),
+      ...(await warningsOf(context, job)),
+      ...attemptLines(job),
+    ],
     next: [
       ...(error?.hint ? [error.hint] : []),
       ...(attempt

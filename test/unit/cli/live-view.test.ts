@@ -110,6 +110,13 @@ test('a job that fell with its input looks different from the one that failed', 
   ])
 })
 
+test('the last warning of an unfinished job stands below the jobs', () => {
+  const warned = job('train', { state: 'running', progress: progress(), warnings: ['first', 'saving fails'] })
+  const over = job('demos', { state: 'succeeded', warnings: ['odd'] })
+  expect(screen(80, all, run([over, warned])).slice(4)).toEqual(['  ! train: saving fails'])
+  expect(screen(80, 4, run([over, warned]))).toHaveLength(4)
+})
+
 test('control characters of a worker never reach the terminal', () => {
   const evil = job('demos', { state: 'succeeded', summary: 'a\u001b[2Jb\nc\u009bd' })
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for

@@ -104,3 +104,10 @@ test('one cell alone opens with its own interval, and the missing one is named',
   expect(plain(headline)).toBe('full succeeds in 40/40 trials, 100 % [91.2, 100].')
   expect(caveats).toContain('no-depth-expert has failed: nothing here speaks of what would have come out.')
 })
+
+test('what workers warned of while they made the figures stands beside them', () => {
+  const input = reportInput()
+  const jobs = input.jobs.map((job) => ({ ...job, warnings: job.stage === 'train' ? ['saving failed'] : [] }))
+  expect(findings({ ...input, jobs }).caveats).toContain('train warned: saving failed')
+  expect(findings(input).caveats.join(' ')).not.toContain('warned')
+})

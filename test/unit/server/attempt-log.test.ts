@@ -123,3 +123,15 @@ test('whatever a worker says, what is shown of it stays readable', () => {
     { numRuns: 500 },
   )
 })
+
+test('of the failures of several ranks the earliest counts, in whatever order they are read; of many warnings the last', () => {
+  const log = emptyLog()
+  const failed = (t: number, code: string) => JSON.stringify({ t, type: 'failed', code, message: 'x' })
+  takeLine(log, 0, failed(20, 'CRASHED'))
+  takeLine(log, 1, failed(10, 'DISK_FULL'))
+  takeLine(log, 2, failed(30, 'CRASHED'))
+  expect(log.failed).toMatchObject({ code: 'DISK_FULL', rank: 1 })
+  for (let n = 0; n < 200; n += 1) takeLine(log, 0, event('warning', { message: `${n}` }))
+  expect(log.warnings).toHaveLength(100)
+  expect(log.warnings.at(-1)).toBe('199')
+})
