@@ -1,4 +1,4 @@
-import { type Certificate, firstDifference } from '../../report/certificate/certificate.ts'
+import type { Certificate } from '../../report/certificate/certificate.ts'
 import { count, plural, shortDuration } from '../../report/figures.ts'
 import { type Line, span } from '../view/line.ts'
 import { table } from '../view/table.ts'
@@ -9,20 +9,20 @@ export function certificateLines(certificates: Certificate[]): Line[] {
     { title: '' },
     { title: 'stage' },
     { title: 'ranks', align: 'right' as const },
+    { title: 'ends with' },
     { title: 'killed at', align: 'right' as const },
     { title: 'resumed from', align: 'right' as const },
     { title: 'compared' },
-    { title: 'verdict' },
     { title: 'took', align: 'right' as const, style: 'dim' as const },
   ]
   const rows = certificates.map((one) => [
     one.verdict === 'same' ? span('✔', 'good') : span('✘', 'bad'),
     one.stage + (one.shards === 1 ? '' : ` shard ${one.shard}`),
     String(one.ranks),
+    one.verdict === 'same' ? span('the same bits', 'good') : span('other bits', 'bad'),
     `${one.kills.map(({ reached }) => count(reached)).join(', ')} of ${count(one.steps)}`,
     one.kills.map(({ resumedFrom }) => count(resumedFrom)).join(', '),
     comparedWords(one),
-    one.verdict === 'same' ? span('the same bits', 'good') : span(firstDifference(one) ?? 'different', 'bad'),
     shortDuration(one.seconds),
   ])
   return table(columns, rows)

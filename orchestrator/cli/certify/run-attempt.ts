@@ -32,13 +32,14 @@ export async function runAttempt(
 ): Promise<Ended> {
   const { attempt } = job
   signal.throwIfAborted()
-  const kill = () => void engine.signal(attempt, 'SIGKILL')
+  const kill = () => void engine.signal(attempt, 'SIGKILL').catch(() => {})
   const over = new AbortController()
+  let ended: Promise<void> | null = null
   try {
     await engine.launch({ job, env, secrets })
     signal.addEventListener('abort', kill)
     if (signal.aborted) kill()
-    const ended = engine.ended(attempt, new AbortController().signal).finally(() => over.abort())
+    ended = engine.ended(attempt, new AbortController().signal).finally(() => over.abort())
     const events: WorkerEvent[] = []
     for await (const event of followEvents(engine.directory(attempt), 0, over.signal)) {
       events.push(event)
@@ -50,8 +51,11 @@ export async function runAttempt(
     const seen = (await engine.observe([attempt])).get(attempt)
     return { job, directory: engine.directory(attempt), exit: seen?.state === 'exited' ? seen.exit : null, events }
   } finally {
-    over.abort()
     signal.removeEventListener('abort', kill)
+    if (ended !== null && !over.signal.aborted) {
+      kill() // nothing is left running by a mistake of this process
+      await ended
+    }
   }
 }
 

@@ -36,7 +36,7 @@ export async function runKilled(bench: Bench, job: JobFile, planned: PlannedKill
     const step = event.step
     if (!asked && !saved && (step > every || every === 1)) {
       asked = true
-      void engine.signal(job.attempt, 'SIGUSR1')
+      void engine.signal(job.attempt, 'SIGUSR1').catch(() => {})
     }
     if (saved && step >= planned.step) fired ??= fire()
   }

@@ -85,7 +85,7 @@ async function certify_(words: string[], options: Options): Promise<void> {
 
   const interrupted = new AbortController()
   const onInterrupt = () => interrupted.abort(new Interrupted())
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt)
+  for (const one of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(one, onInterrupt)
   const made: Certificate[] = []
   try {
     for (const subject of choice.subjects) made.push(await certifyOne(subject, how, options, interrupted.signal))
@@ -93,7 +93,7 @@ async function certify_(words: string[], options: Options): Promise<void> {
     if (!(error instanceof Interrupted)) throw error
     say('stopped; the twins are gone')
   } finally {
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt)
+    for (const one of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(one, onInterrupt)
   }
   if (interrupted.signal.aborted) process.exitCode = 130
   if (made.length === 0) return

@@ -13,14 +13,16 @@ async function ran(stages: string) {
   expect([exitCode, stderr]).toEqual([0, expect.anything()])
   const { run } = JSON.parse(stdout)
   const left = () => readdir(join(state, 'certify')).catch(() => [])
-  return { state, run, orchestrate, left }
+  return { state, run, orchestrate, left, said: stderr }
 }
 
 test('a stage that resumes exactly gets its certificate beside the run, with how often and where it was killed', async () => {
-  const { state, run, orchestrate, left } = await ran(
+  const { state, run, orchestrate, left, said } = await ran(
     `  train: { entry: train, resources: { ranks: 2, cores: 1 }, checkpoint: { every: 10 steps } }
-  clock: { entry: train, with: { saves: when asked }, shards: 2 }`,
+  clock: { entry: train, with: { saves: when asked }, shards: 2 }
+  odd: { entry: train, with: { steps: 2, warns: bits may differ } }`,
   )
+  expect(said).toMatch(/^\S+ odd warning "bits may differ"$/m)
   const all = await orchestrate('certify', run, '--seed', '5', '--kills', '2')
   expect([all.exitCode, all.stdout]).toEqual([0, expect.stringMatching(/✔ +train +2 .*the same bits/)])
   expect(all.stderr).toMatch(/certifying train of r-\w+ with seed 5, about /)
@@ -49,6 +51,9 @@ test('a stage that resumes exactly gets its certificate beside the run, with how
     expect(reached).toBeLessThan(40)
   }
   expect(await readFile(join(state, 'reports', run, 'certificate.md'), 'utf8')).toContain('| state at step 40 | 1 |')
+  const { stdout } = await orchestrate('status', run)
+  expect(stdout).toMatch(/^! odd: bits may differ$/m)
+  expect(stdout).toMatch(/^certify +\S+certificate.md +\(to the same bits resumed train and clock\)$/m)
   expect(await left()).toEqual([])
 })
 
@@ -101,7 +106,7 @@ test('what can not be certified is one error with what to do', async () => {
   expect(await certify('quick')).toEqual([2, expect.stringContaining('(CERTIFY_TOO_SHORT)')])
   expect(await certify('quick', '--with', 'stps=3')).toEqual([
     2,
-    expect.stringContaining('there are delay_ms, fault, saves, steps (ARGUMENT_INVALID)'),
+    expect.stringContaining('there are delay_ms, fault, saves, steps, warns (ARGUMENT_INVALID)'),
   ])
   expect(await certify('quick', '--with', 'steps=many')).toEqual([
     1,
