@@ -8,6 +8,13 @@ import type { Store } from '../store/store.ts'
 /** Events of an aggregate in one piece, the first of which is number `from` of it. */
 type Piece = { from: number; events: object[] }
 
+export type Around = {
+  /** Throws when another control plane has the store: what it writes there is the truth from then on. */
+  checkOwner: () => Promise<void>
+  /** Told how the mirroring went: an error, or null when all is well. */
+  went: (error: unknown) => void
+}
+
 /**
  * Mirrors to the store what the ledger has taken: once a second, and at once before something is acknowledged that must
  * not be lost with Redis. What the store doesn't have yet is kept here, so the journal and this together are every
@@ -17,19 +24,18 @@ export class Journal {
   readonly #ledger: Ledger
   readonly #store: Store
   readonly #log: Logger
-  /** Told how the mirroring went: an error, or null when all is well. */
-  readonly #went: (error: unknown) => void
+  readonly #around: Around
   readonly #waiting = new Map<string, Piece>()
   /** In the store, and Redis hasn't been told: a successor would only write them once more. */
   readonly #unmarked = new Map<string, Unmirrored>()
   #running: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | null = null
 
-  constructor(ledger: Ledger, store: Store, log: Logger, went: (error: unknown) => void = () => {}) {
+  constructor(ledger: Ledger, store: Store, log: Logger, around: Around) {
     this.#ledger = ledger
     this.#store = store
     this.#log = log
-    this.#went = went
+    this.#around = around
   }
 
   start(): void {
@@ -71,6 +77,7 @@ export class Journal {
 
   async #mirror(): Promise<void> {
     try {
+      if (this.#waiting.size > 0) await this.#around.checkOwner()
       await concurrently([...this.#waiting], async ([aggregate, piece]) => {
         const { from } = piece
         const events = [...piece.events]
@@ -82,10 +89,10 @@ export class Journal {
         this.#unmarked.set(aggregate, { aggregate, from, count: events.length })
       })
     } catch (error) {
-      this.#went(error)
+      this.#around.went(error)
       throw error
     }
-    this.#went(null)
+    this.#around.went(null)
     await this.#mark()
   }
 

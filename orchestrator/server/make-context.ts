@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { hostCapacity } from '../engines/host-capacity.ts'
 import { LocalEngine } from '../engines/local.ts'
+import { OrchestrateError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { Capacity } from '../ledger/capacity.ts'
+import type { RedisLink } from '../ledger/connect-redis.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Commands } from '../queue/commands.ts'
 import { takeControl } from '../store/control.ts'
@@ -47,10 +50,17 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
   const recovery = new Recovery(() => context)
   if (again) undo.push(() => recovery.close())
   const ledger = new Ledger(redis)
-  const commands = new Commands(redis, log)
-  const journal = new Journal(ledger, store, log, (error) =>
-    error === null ? troubles.clear('store') : troubles.raise('store', error),
-  )
+  const commands = new Commands(withOwnQueue(redis, settings, host), log)
+  const checkOwner = async (): Promise<void> => {
+    if (await control.stillOwner()) return
+    context.lostControl()
+    throw new OrchestrateError('STORE_OWNED', `${store.url} belongs to another control plane now`)
+  }
+  const went = (error: unknown): void => {
+    if (error === null) troubles.clear('store')
+    else troubles.raise('store', error)
+  }
+  const journal = new Journal(ledger, store, log, { checkOwner, went })
   undo.push(() => journal.stop())
   const engine = new LocalEngine({ stateDir: settings.stateDir, python: settings.python, log })
   undo.push(() => engine.close())
@@ -117,4 +127,10 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     for (const watcher of context.watched.values()) watcher.abort()
   })
   return { context, again }
+}
+
+/** One control plane that has lost the store without knowing it yet must not take the messages of the next one. */
+function withOwnQueue(redis: RedisLink, { stateDir }: Settings, host: string): RedisLink {
+  const own = createHash('sha256').update(`${host}:${stateDir}`).digest('hex').slice(0, 12)
+  return { ...redis, keys: { ...redis.keys, queue: `${redis.keys.queue}:${own}` } }
 }

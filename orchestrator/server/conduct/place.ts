@@ -120,7 +120,9 @@ async function claimAndRecord(
     context.log.info({ job: key, stage: planned.stage, attempt, host, resume: resume[0] ?? null }, 'placed')
     return 'placed'
   } catch (error) {
-    // The append may have happened all the same, its answer lost: only the ledger knows.
+    // The append may have happened all the same, its answer lost: only the ledger knows. Where it can't be asked, the
+    // reservation stays: what turns out to be nobody's is given back later.
+    placed = true
     await aggregates.refreshJob(key)
     placed = aggregates.jobs.get(key)?.shards[shard]?.fence === fence
     throw error

@@ -1,6 +1,7 @@
 import { OrchestrateError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import { Ledger } from '../../ledger/ledger.ts'
+import { restarted } from '../../ledger/redis-errors.ts'
 import { listJournals } from '../../store/journal.ts'
 import type { Findings } from '../api.ts'
 import { abandonLost, observeAttempts, type Seen } from './abandon.ts'
@@ -48,7 +49,8 @@ export class Recovery {
     const seen = await abandonLost(context)
     const reservations = await reconcile(context)
     await this.#remember(redis.compared)
-    if (compared) this.#found({ cause: 'start', began, ...compared, ...fences, ...counts(seen), reservations })
+    if (compared && compared.store + compared.ledger > 0)
+      this.#found({ cause: 'start', began, ...compared, ...fences, ...counts(seen), reservations })
     this.#started = true
   }
 
@@ -63,6 +65,7 @@ export class Recovery {
   async #again(): Promise<Findings> {
     const context = this.#context()
     const { redis, commands } = context
+    if (!this.#started) throw restarted(redis.shown)
     const began = Date.now()
     const server = await redis.runId()
     context.log.warn({ server }, 'Redis was started anew: its ledger is compared')

@@ -104,6 +104,49 @@ test('restoring fills what is empty, leaves what is there, and is not mirrored b
   expect(await ledger.unmirrored()).toEqual([])
 })
 
+test('a tail is put back where it belongs, and only there', async () => {
+  const ledger = new Ledger(await redis.link())
+  await ledger.restore('job/a', [event(0), event(1)])
+  expect(await ledger.restore('job/a', [event(2), event(3)], 2)).toBe('restored')
+  expect(await ledger.restore('job/a', [event(2)], 2)).toBe('present')
+  expect(await ledger.restore('job/a', [event(9)], 9)).toBe('present')
+  expect(await ledger.read('job/a')).toEqual([event(0), event(1), event(2), event(3)])
+  expect(await ledger.versions(['job/a', 'job/b'])).toEqual(
+    new Map([
+      ['job/a', 4],
+      ['job/b', 0],
+    ]),
+  )
+  await ledger.forget('job/a')
+  expect(await ledger.restore('job/a', [event(7)])).toBe('restored')
+})
+
+test('a server that was not compared takes no event and gives no reservation, and says so', async () => {
+  const link = await redis.link()
+  const [ledger, capacity] = [new Ledger(link), new Capacity(link)]
+  await capacity.setHost('local', 'here', { cores: 2, gpus: [] })
+  const { compared } = link
+  link.compared = 'another one'
+  await expect(ledger.append('job/a', 0, [event(0)])).rejects.toMatchObject({ code: 'REDIS_RESTARTED' })
+  await expect(ledger.restore('job/a', [event(0)])).rejects.toMatchObject({ code: 'REDIS_RESTARTED' })
+  await expect(capacity.reserve('local', 'a-1', { cores: 1, gpus: 0 })).rejects.toMatchObject({
+    code: 'REDIS_RESTARTED',
+  })
+  link.compared = compared
+  expect(await ledger.read('job/a')).toEqual([])
+  expect(await capacity.reservations('local')).toEqual([])
+  expect(await ledger.append('job/a', 0, [event(0)])).toEqual({ ok: true, version: 1 })
+})
+
+test('a reservation is put back as it was, down to the GPU', async () => {
+  const capacity = new Capacity(await redis.link())
+  await capacity.setHost('local', 'here', { cores: 4, gpus: ['GPU-0', 'GPU-1'] })
+  const had = { attempt: 'a-1', host: 'here', cores: 2, gpus: ['GPU-1'] }
+  expect([await capacity.restore('local', had), await capacity.restore('local', had)]).toEqual([true, false])
+  expect(await capacity.reservations('local')).toEqual([had])
+  expect(await capacity.reserve('local', 'a-2', { cores: 1, gpus: 1 })).toMatchObject({ ok: true, gpus: ['GPU-0'] })
+})
+
 test('the event that ends an attempt gives its reservation back; one that came too late gives nothing back', async () => {
   const link = await redis.link()
   const [ledger, capacity] = [new Ledger(link), new Capacity(link)]

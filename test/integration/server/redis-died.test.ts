@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { startRedis } from '../../../orchestrator/ledger/start-redis.ts'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { untilExists } from '../../support/files.ts'
 import { submitStages } from '../../support/pipelines.ts'
@@ -122,6 +124,27 @@ test('a daemon that was stopped in peace compares nothing at its next start', as
   // The same Redis, still running: nothing can have got lost.
   const third = await startDaemon(state)
   expect((await third.client.recover()).before).toEqual([])
+})
+
+test('where another control plane has had the store meanwhile, the store is believed and not the Redis of before', async () => {
+  const state = await makeState()
+  const [one, two] = [join(state, 'one'), join(state, 'two')]
+  for (const folder of [one, two]) onTestFinished(async () => (await startRedis(folder)).stop())
+  const env = { ...cores, ORCHESTRATE_STORE: `file://${one}/store` }
+  const first = await startDaemon(one, env)
+  const { run } = await submitStages(first.client, busyStages(30))
+  await until(first.client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  await first.stop()
+  // Its last moments never reached the store: to the next one they have not been.
+  await cutJournals(one, 'attempt.placed')
+  const second = await startDaemon(two, env)
+  const view = await until(second.client, run, ended)
+  expect(view.state).toBe('succeeded')
+  await second.stop()
+  const third = await startDaemon(one, env)
+  expect((await third.client.recover()).before[0]).toMatchObject({ cause: 'start', store: 5, replaced: 2, tails: 3 })
+  expect((await third.client.run(run)).state).toBe('succeeded')
+  expect((await third.client.run(run)).jobs.map((job) => job.attempts)).toEqual(view.jobs.map((job) => job.attempts))
 })
 
 test('a store that holds nothing is one error', async () => {
