@@ -26,11 +26,9 @@ export type EmbeddedRedis = {
 export async function startRedis(stateDir: string, search: Search = defaultSearch()): Promise<EmbeddedRedis> {
   const folder = await makeFolder(join(stateDir, 'redis'))
   const socket = socketPath(stateDir, 'redis/redis.sock')
-  const found = await ping(socket)
-  if (found !== 'absent') {
-    await untilReady(socket, folder, new AbortController().signal)
-    return handle(socket, await readPid(folder), true)
-  }
+  // One that was killed this moment may still accept a connection; it ends without an answer.
+  const found = await settled(socket, folder, () => false)
+  if (found === 'ready') return handle(socket, await readPid(folder), true)
   await endSocketless(folder)
   const server = await findRedisServer(search)
   await refuseOlder(server, folder)
@@ -59,18 +57,24 @@ async function launch(server: RedisServer, socket: string, folder: string): Prom
   }
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
   const child = spawn(server.binary, args, { cwd: folder, detached: true, stdio: 'ignore', env: {} })
-  const over = new AbortController()
-  child.once('exit', () => over.abort())
-  child.once('error', () => over.abort())
+  let lives = true
+  const over = (): void => {
+    lives = false
+  }
+  child.once('exit', over)
+  child.once('error', over)
   child.unref()
-  await untilReady(socket, folder, over.signal)
+  if ((await settled(socket, folder, () => lives)) === 'absent')
+    throw new OrchestrateError('REDIS_FAILED', `Redis ended at its start: ${await lastWords(folder)}`)
 }
 
-async function untilReady(socket: string, folder: string, over: AbortSignal): Promise<void> {
+/** Waits until a Redis answers, or is `absent` and no longer expected. */
+async function settled(socket: string, folder: string, isExpected: () => boolean): Promise<'ready' | 'absent'> {
   const deadline = Date.now() + limits.start
   for (;;) {
-    if ((await ping(socket)) === 'ready') return
-    if (over.aborted) throw new OrchestrateError('REDIS_FAILED', `Redis ended at its start: ${await lastWords(folder)}`)
+    const wasExpected = isExpected()
+    const pong = await ping(socket)
+    if (pong === 'ready' || (pong === 'absent' && !wasExpected)) return pong
     if (Date.now() > deadline) {
       throw new OrchestrateError(
         'REDIS_FAILED',

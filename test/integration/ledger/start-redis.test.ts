@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../../orchestrator/errors.ts'
 import { connectRedis } from '../../../orchestrator/ledger/connect-redis.ts'
 import { findRedisServer } from '../../../orchestrator/ledger/find-redis-server.ts'
 import { Ledger } from '../../../orchestrator/ledger/ledger.ts'
+import { limits } from '../../../orchestrator/ledger/limits.ts'
 import { type EmbeddedRedis, startRedis } from '../../../orchestrator/ledger/start-redis.ts'
 import { shortFolder } from './redis.ts'
 
@@ -126,4 +127,19 @@ test('a state directory that cannot be made is told by its own error', async () 
   const file = join(await folder(), 'file')
   await writeFile(file, '')
   await expect(startRedis(file)).rejects.toEqual(code('STATE_UNWRITABLE'))
+})
+
+test('one that is killed at this moment is no reason to wait: the next is started, time and again', async () => {
+  const state = await folder()
+  let redis = await started(state)
+  for (let i = 0; i < 20; i++) {
+    const before = redis.pid
+    process.kill(before ?? 0, 'SIGKILL')
+    const began = Date.now()
+    redis = await startRedis(state)
+    expect(redis.pid).not.toBe(before)
+    expect(redis.adopted).toBe(false)
+    expect(Date.now() - began).toBeLessThan(limits.start) // it is not the deadline that ends the waiting
+  }
+  await redis.stop()
 })
