@@ -45,7 +45,10 @@ export function superviseRedis(context: Context, again: (() => Promise<void>) | 
       await pause(wait, undefined, { signal: stop.signal })
       ends.push(Date.now())
       try {
-        return await start()
+        await start()
+        // Its next try may be a second away.
+        if (redis.redis.status === 'reconnecting') await redis.redis.connect().catch(() => {})
+        return
       } catch (error) {
         troubles.raise('redis', error)
         log.error({ err: error }, 'Redis could not be started again; trying on')

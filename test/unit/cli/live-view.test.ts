@@ -130,3 +130,12 @@ test('colours add nothing but colours', () => {
   expect(coloured).not.toEqual(stripped)
   expect(stripped).toEqual(screen(80))
 })
+
+test('what the control plane has trouble with stands above the run, with for how long, and takes its room', () => {
+  const troubles = [{ what: 'Redis at /s does not answer', code: 'REDIS_UNREACHABLE', since: now - 42_000 }]
+  const view = { ...midTraining(), troubles }
+  const lines = screen(120, all, view)
+  expect(lines[0]).toBe('✘ for 0:42: Redis at /s does not answer (REDIS_UNREACHABLE); attempts go on')
+  expect(lines.slice(1)).toEqual(screen(120))
+  expect(screen(120, 8, view).length).toBeLessThanOrEqual(8)
+})

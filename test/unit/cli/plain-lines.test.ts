@@ -111,3 +111,11 @@ test('the end of the run is the last line, once', () => {
   expect(plainLines(null, ended(), now).at(-1)).toBe('2026-11-22T21:13:41Z run r-7k2pq succeeded 581s')
   expect(plainLines(ended(), ended(), now)).toEqual([])
 })
+
+test('trouble of the control plane is told once when it begins and once when it is over', () => {
+  const trouble = { what: 'Redis at /s is full', code: 'REDIS_UNWRITABLE', since: now - 42_000 }
+  const [well, ill] = [before({}), { ...before({}), troubles: [trouble] }]
+  expect(plainLines(well, ill, now)).toEqual(['2026-11-22T21:06:30Z trouble REDIS_UNWRITABLE "Redis at /s is full"'])
+  expect(plainLines(ill, ill, now)).toEqual([])
+  expect(plainLines(ill, well, now)).toEqual(['2026-11-22T21:07:12Z well again REDIS_UNWRITABLE after 42s'])
+})
