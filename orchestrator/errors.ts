@@ -21,7 +21,11 @@ const errors = {
   STORE_FULL: { exit: 4, hint: 'free some space; what was committed is unharmed' },
   STORE_OWNED: {
     exit: 4,
-    hint: 'one store prefix has one control plane: stop the other one, or choose another prefix',
+    hint: 'one store prefix has one control plane: stop the other one, wait behind it with `orchestrate serve --standby`, or choose another prefix',
+  },
+  CONTROL_LOST: {
+    exit: 4,
+    hint: 'ask the other one; `orchestrate serve --standby` waits behind it',
   },
   STORE_ADDRESS_INVALID: { exit: 2, hint: 'write file:///absolute/folder or s3://bucket/prefix' },
   STORE_CORRUPT: { exit: 4, hint: 'the object named above is not what was written there: restore it, or delete it' },

@@ -19,6 +19,8 @@ export const runAggregate = (run: string): string => `run/${run}`
 export type Changed = (aggregate: string, events: readonly (JobEvent | RunEvent)[]) => void
 
 export type Around = {
+  /** Asked before each append: throws where another control plane may append now. */
+  awake: () => Promise<void>
   changed: Changed
   /** Told of every event that the ledger has and the store may not have, with its number. */
   keep: (aggregate: string, from: number, events: readonly object[]) => void
@@ -110,6 +112,7 @@ export class Aggregates {
   }
 
   async #append(aggregate: string, version: number, events: object[], release?: Release): Promise<{ ok: boolean }> {
+    await this.#around.awake()
     try {
       const answer = await this.#ledger.append(aggregate, version, events, release)
       if (answer.version < version) await this.#around.recover()

@@ -38,7 +38,13 @@ export type Daemon = {
  * that the ledger has, and only then answers. Attempts outlive it: stopping it ends no work.
  */
 export async function startDaemon(settings: Settings, log: Logger): Promise<Daemon> {
-  const undo: Undo = []
+  makeStateDir(settings.stateDir)
+  return startLocked(settings, log, await lockStateDir(settings.stateDir))
+}
+
+/** The same for one who has the lock already; it is given back with all the rest. */
+export async function startLocked(settings: Settings, log: Logger, unlock: () => void): Promise<Daemon> {
+  const undo: Undo = [unlock]
   const stopped = Promise.withResolvers<void>()
   let stopping = false
   const stop = (): void => {
@@ -47,8 +53,6 @@ export async function startDaemon(settings: Settings, log: Logger): Promise<Daem
     void unwind(undo, log).then(stopped.resolve)
   }
   try {
-    makeStateDir(settings.stateDir)
-    undo.push(await lockStateDir(settings.stateDir))
     const { context, again } = await makeContext(settings, log, stop, undo)
     await conduct(context)
     superviseRedis(context, again, undo)

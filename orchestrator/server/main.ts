@@ -7,10 +7,12 @@ import type { ErrorBody } from './api.ts'
 import { startDaemon } from './daemon.ts'
 import { bodyOf } from './routes/errors.ts'
 import { makeStateDir, readSettings } from './settings.ts'
+import { standBy } from './stand-by.ts'
 
 /*
- * The daemon's process: `node main.ts --state DIR [--host H --port P] [--foreground]`. Says one line of JSON on standard
- * output when it answers (`{"ready": …}`) or why it can't (an ErrorBody), so that whoever started it need not guess.
+ * The daemon's process: `node main.ts --state DIR [--host H --port P] [--foreground] [--standby]`. Says one line of JSON
+ * on standard output when it answers (`{"ready": …}`) or why it can't (an ErrorBody), so that whoever started it need not
+ * guess; before that, as a standby, whom it waits for (`{"standby": …}`).
  */
 const { values } = parseArgs({
   options: {
@@ -18,6 +20,7 @@ const { values } = parseArgs({
     host: { type: 'string' },
     port: { type: 'string' },
     foreground: { type: 'boolean', default: false },
+    standby: { type: 'boolean', default: false },
   },
 })
 
@@ -39,7 +42,9 @@ try {
     log.flush()
     process.exit(1)
   })
-  const daemon = await startDaemon(settings, log)
+  const daemon = await (values.standby
+    ? standBy(settings, log, (standby) => say({ standby }))
+    : startDaemon(settings, log))
   process.on('SIGTERM', daemon.stop)
   process.on('SIGINT', daemon.stop)
   process.on('SIGHUP', () => {}) // the terminal that started it may close

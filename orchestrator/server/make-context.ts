@@ -10,6 +10,7 @@ import type { RedisLink } from '../ledger/connect-redis.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Commands } from '../queue/commands.ts'
 import { takeControl } from '../store/control.ts'
+import { guardedStore } from '../store/guarded-store.ts'
 import { identityOf } from '../store/identity.ts'
 import { openStore } from '../store/open-store.ts'
 import { Aggregates, type Changed } from './aggregates.ts'
@@ -33,15 +34,22 @@ type Opened = { context: Context; again: OpenedRedis['again'] }
 /** Opens everything that a daemon works with; what has to be closed again is put on the undo list. */
 export async function makeContext(settings: Settings, log: Logger, stop: () => void, undo: Undo): Promise<Opened> {
   const host = hostname()
-  const store = await openStore(settings.store)
-  const identity = store.probe().then(() => identityOf(store))
+  const bare = await openStore(settings.store)
+  const identity = bare.probe().then(() => identityOf(bare))
   const [{ link: redis, again }, found] = await Promise.all([
     openRedis(settings, identity, log, undo),
     hostCapacity(),
     identity,
   ])
   const owner = { stateDir: settings.stateDir, host, pid: process.pid }
-  const control = await takeControl(store, owner, (error) => log.warn({ err: error }, 'heartbeat not written'))
+  const control = await takeControl(bare, owner, {
+    beatFailed: (error) => log.warn({ err: error }, 'heartbeat not written'),
+    lost: () => {
+      log.error('another control plane has taken the store; this one ends, and leaves its attempts alone')
+      stop()
+    },
+  })
+  const store = guardedStore(bare, control.ensure)
   undo.push(() => control.release())
   faultPoint('control-taken')
 
@@ -82,6 +90,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
       .catch((error: unknown) => log.error({ err: error, aggregate }, 'looks not sent'))
   }
   const aggregates = new Aggregates(ledger, {
+    awake: control.awake,
     changed,
     keep: (aggregate, from, events) => journal.keep(aggregate, from, events),
     recover: () => recovery.again(),
@@ -93,10 +102,6 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     host,
     store,
     control,
-    lostControl: () => {
-      log.error('another control plane has taken the store; this one ends')
-      stop()
-    },
     redis,
     ledger,
     capacity: new Capacity(redis),

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import { OrchestrateError } from '../errors.ts'
+import { Heartbeat, holdControl } from './hold-control.ts'
 import { readJson, toJson } from './json.ts'
 import { layout } from './layout.ts'
 import { limits } from './limits.ts'
@@ -13,25 +15,35 @@ export type Owner = z.infer<typeof Owner>
 const Claim = Owner.extend({ epoch: z.int(), nonce: z.string(), /** Unix milliseconds. */ at: z.number() })
 type Claim = z.infer<typeof Claim>
 
-const Heartbeat = z.object({ state: z.enum(['alive', 'released']), at: z.number() })
-
 /** Ownership of a store by one control plane, from an epoch on until another takes a higher one. */
 export type Control = {
   readonly epoch: number
   /** Whether nobody has taken a higher epoch: to be asked before each claim of a fence. */
   stillOwner(): Promise<boolean>
+  /**
+   * To be asked before whatever else changes what the store keeps: throws CONTROL_LOST, or STORE_* where it can't be
+   * known. Asks nobody as long as a heartbeat is so young that no other control plane may have followed.
+   */
+  ensure(): Promise<void>
+  /** To be asked before anything is done: the same for a process that may have been frozen, and else only what is known. */
+  awake(): Promise<void>
   /** Stops the heartbeat and lets the next control plane in at once. */
   release(): Promise<void>
+}
+
+export type Told = {
+  /** A heartbeat could not be written. */
+  beatFailed: (error: unknown) => void
+  /** Once: another control plane has taken a higher epoch. */
+  lost: () => void
 }
 
 /**
  * Takes the next epoch of a store. The same state directory takes it at once: its lock says that the one before is gone.
  * Another one only if the owner has released the store, or been silent for 15 s; else STORE_OWNED, with its name.
  * Both times compared are the store's own, so that the hosts' clocks need not agree.
- *
- * `beatFailed` hears of heartbeats that could not be written; `stillOwner` is what decides.
  */
-export async function takeControl(store: Store, owner: Owner, beatFailed: (error: unknown) => void): Promise<Control> {
+export async function takeControl(store: Store, owner: Owner, told: Told): Promise<Control> {
   const nonce = randomUUID()
   for (;;) {
     const before = await newestEpoch(store)
@@ -40,9 +52,34 @@ export async function takeControl(store: Store, owner: Owner, beatFailed: (error
     const claim: Claim = { ...owner, epoch, nonce, at: Date.now() }
     const answer = await store.create(layout.epoch(epoch), toJson(claim))
     const mine = answer === 'created' || (await readJson(store, layout.epoch(epoch), Claim))?.nonce === nonce
-    if (mine) return hold(store, epoch, beatFailed)
+    if (mine) return holdControl(store, epoch, told)
   }
 }
+
+/**
+ * Resolves when there is reason to think that `takeControl` will not be refused: for one who waits behind the owner,
+ * however long that takes. `follows` is told whom it waits for, once for each. Cheap: the owner's silence is measured
+ * here, by this process's own clock.
+ */
+export async function untilFree(store: Store, owner: Owner, follows: (owner: Owner) => void): Promise<void> {
+  let told = 0
+  let last = { beat: '', at: performance.now() }
+  for (;;) {
+    const epoch = await newestEpoch(store)
+    const claim = await readJson(store, layout.epoch(epoch), Claim)
+    if (claim === null || isSame(claim, owner)) return
+    if (told !== epoch) follows(claim)
+    told = epoch
+    const beat = await readJson(store, layout.heartbeat(epoch), Heartbeat)
+    if (beat?.state === 'released') return
+    const seen = `${epoch} ${beat?.at}`
+    if (seen !== last.beat) last = { beat: seen, at: performance.now() }
+    if (performance.now() - last.at > limits.silence + limits.storeClock) return
+    await pause(limits.follow)
+  }
+}
+
+const isSame = (a: Owner, b: Owner): boolean => a.stateDir === b.stateDir && a.host === b.host
 
 /** Who took an epoch; null if nobody has. */
 export async function ownerOf(store: Store, epoch: number): Promise<Owner | null> {
@@ -57,7 +94,7 @@ async function newestEpoch(store: Store): Promise<number> {
 
 async function mayFollow(store: Store, epoch: number, owner: Owner): Promise<void> {
   const claim = await readJson(store, layout.epoch(epoch), Claim)
-  if (claim === null || (claim.stateDir === owner.stateDir && claim.host === owner.host)) return
+  if (claim === null || isSame(claim, owner)) return
   const beat = await readJson(store, layout.heartbeat(epoch), Heartbeat)
   if (beat?.state === 'released') return
   const silence = (await storeTime(store)) - (await lastSeen(store, epoch))
@@ -81,30 +118,4 @@ export async function storeTime(store: Store): Promise<number> {
   const now = (await store.head(key))?.modified ?? 0
   await store.delete(key)
   return now
-}
-
-async function hold(store: Store, epoch: number, beatFailed: (error: unknown) => void): Promise<Control> {
-  const beat = (state: 'alive' | 'released') => store.put(layout.heartbeat(epoch), toJson({ state, at: Date.now() }))
-  await beat('alive')
-  let beating: Promise<void> = Promise.resolve()
-  let idle = true
-  const timer = setInterval(() => {
-    if (!idle) return // one at a time: a slow store is not helped by a queue of heartbeats
-    idle = false
-    beating = beat('alive')
-      .catch(beatFailed)
-      .finally(() => {
-        idle = true
-      })
-  }, limits.beat)
-  timer.unref()
-  return {
-    epoch,
-    stillOwner: async () => (await store.head(layout.epoch(epoch + 1))) === null,
-    release: async () => {
-      clearInterval(timer)
-      await beating
-      await beat('released')
-    },
-  }
 }

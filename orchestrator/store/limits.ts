@@ -21,4 +21,10 @@ export const limits = {
   /** How often the owner of a store shows that it lives, and how long its silence must last before another may take over. */
   beat: 3_000,
   silence: 15_000,
+  /** How young a heartbeat must be for its owner to act without looking whether another has taken over. */
+  lease: 10_000,
+  /** How much later than that a standby tries: times of a store may be whole seconds. */
+  storeClock: 1_000,
+  /** How often a standby looks. */
+  follow: 1_000,
 } as const

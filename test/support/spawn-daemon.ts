@@ -29,6 +29,16 @@ export async function spawnDaemon(
   args: string[] = [],
   signal?: AbortSignal,
 ): Promise<Daemon> {
+  return (await spawnAny(state, env, args, signal)).ready
+}
+
+/** A daemon that waits behind another: resolves when it does. */
+export async function spawnStandby(state: string, env: Record<string, string> = {}) {
+  const { ready, follows, process } = await spawnAny(state, env, ['--standby'])
+  return { follows: await Promise.race([follows, ready.then(() => 'nobody')]), ready, process }
+}
+
+async function spawnAny(state: string, env: Record<string, string>, args: string[], signal?: AbortSignal) {
   const main = join(root, 'orchestrator/server/main.ts')
   const child = spawn(node, [main, '--state', state, ...args], {
     env: { ...bare(), ...env },
@@ -38,29 +48,37 @@ export async function spawnDaemon(
   const abort = (): void => void child.kill('SIGKILL')
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()
-  const lines = createInterface({ input: child.stdout })
-  const [first] = (await Promise.race([
-    once(lines, 'line'),
-    exited.then(() => {
-      throw new Error(`the daemon said nothing and ended with ${child.signalCode ?? child.exitCode}`)
-    }),
-  ])) as [string]
-  const said: unknown = JSON.parse(first)
-  if (ErrorBody.safeParse(said).success) {
-    await exited
-    throw said
-  }
+  const follows = Promise.withResolvers<string>()
   const end = (signal: NodeJS.Signals) => async () => {
     child.kill(signal)
     await exited
   }
-  return {
-    client: createClient({ kind: 'socket', path: socketPath(state, 'daemon.sock') }),
-    process: child,
-    exited,
-    kill: end('SIGKILL'),
-    stop: end('SIGTERM'),
+  const untilReady = async (): Promise<Daemon> => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const said = JSON.parse(line)
+      if ('standby' in said) {
+        follows.resolve(said.standby)
+        continue
+      }
+      if (ErrorBody.safeParse(said).success) {
+        await exited
+        throw said
+      }
+      child.stdout.resume()
+      return {
+        client: createClient({ kind: 'socket', path: socketPath(state, 'daemon.sock') }),
+        process: child,
+        exited,
+        kill: end('SIGKILL'),
+        stop: end('SIGTERM'),
+      }
+    }
+    await exited
+    throw new Error(`the daemon said nothing and ended with ${child.signalCode ?? child.exitCode}`)
   }
+  const ready = untilReady()
+  ready.catch(() => {}) // whoever waits for it is told
+  return { ready, follows: follows.promise, process: child }
 }
 
 /** Nothing of the tester's own settings reaches what is tested. */

@@ -3,10 +3,11 @@ import { Command, InvalidArgumentError } from 'commander'
 import pino from 'pino'
 import { startDaemon } from '../../server/daemon.ts'
 import { makeStateDir, readSettings } from '../../server/settings.ts'
+import { standBy } from '../../server/stand-by.ts'
 import { stateDirectory } from '../client/connect.ts'
 import { type Connection, examples } from '../options.ts'
 
-type Options = Connection & { host: string; port: number }
+type Options = Connection & { host: string; port: number; standby?: true }
 
 export function command(): Command {
   const serve = new Command('serve')
@@ -16,11 +17,16 @@ export function command(): Command {
     .option('--host <host>', 'the address to listen on, of this machine only', '127.0.0.1')
     .option('--port <port>', 'the port to listen on', port, 7420)
     .option('--state <folder>', 'the state directory ($ORCHESTRATE_STATE)')
+    .option(
+      '--standby',
+      'wait for the control plane that has the state directory or the store, and take over when it has gone',
+    )
     .option('--verbose', 'show the stack of an unexpected error')
     .action(serve_)
   return examples(serve, [
     'orchestrate serve',
     'orchestrate serve --port 8080',
+    'orchestrate serve --standby',
     'orchestrate status --server http://127.0.0.1:7420',
   ])
 }
@@ -34,7 +40,8 @@ async function serve_(options: Options): Promise<void> {
     { level: process.env.ORCHESTRATE_LOG || 'info', base: { pid: process.pid } },
     pino.destination({ dest: file, sync: false, mkdir: true }),
   )
-  const daemon = await startDaemon(settings, log)
+  const follows = (whom: string) => process.stderr.write(`standing by for ${whom}; nothing is served before\n`)
+  const daemon = await (options.standby ? standBy(settings, log, follows) : startDaemon(settings, log))
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, daemon.stop)
   const { address, store, redis } = daemon.health()
   process.stderr.write(

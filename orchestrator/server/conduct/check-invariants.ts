@@ -48,7 +48,7 @@ async function readExtents({ aggregates, ledger, store }: Context): Promise<Exte
   const jobs = [...aggregates.jobs.keys()].map(jobAggregate)
   const runs = [...aggregates.runs.keys()].map(runAggregate)
   const names = [...jobs, ...runs]
-  const known = new Map(names.map((name) => [name, versionOf(aggregates, name)]))
+  const known = new Map(names.map((name) => [name, aggregates.version(name)]))
   const versions = await ledger.versions(names)
   const unmirrored = new Map((await ledger.unmirrored()).map(({ aggregate, from }) => [aggregate, from]))
   const newest = [...jobs.slice(-JOURNALS), ...runs.slice(-JOURNALS)]
@@ -62,7 +62,7 @@ async function readExtents({ aggregates, ledger, store }: Context): Promise<Exte
       ledger: length,
       mirrored: unmirrored.get(aggregate) ?? length,
       journal: journals.get(aggregate) ?? null,
-      folded: versionOf(aggregates, aggregate),
+      folded: aggregates.version(aggregate),
     }
   })
 
@@ -74,9 +74,4 @@ async function readExtents({ aggregates, ledger, store }: Context): Promise<Exte
       throw error
     }
   }
-}
-
-function versionOf({ jobs, runs }: Context['aggregates'], aggregate: string): number {
-  const [kind, name = ''] = aggregate.split('/')
-  return (kind === 'job' ? jobs.get(name) : runs.get(name))?.version ?? 0
 }

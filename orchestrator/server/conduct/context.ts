@@ -27,10 +27,9 @@ export type Waiting = { reason: string; since: number }
 export type Context = {
   settings: Settings
   host: string
+  /** Written to only while it is ours. */
   store: Store
   control: Control
-  /** Another control plane has the store now: this one has to end, and leave its attempts to the other. */
-  lostControl: () => void
   redis: RedisLink
   ledger: Ledger
   capacity: Capacity

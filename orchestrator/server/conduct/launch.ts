@@ -24,14 +24,12 @@ export async function launch(context: Context, job: Job, shard: number, fence: n
   if (seen?.state === 'unknown') throw new Error(`can't tell whether ${attempt.attempt} runs`)
   if (seen === undefined || seen.state === 'unclaimed') {
     try {
-      await engine.launch({
-        job: await jobFile(context, job, attempt),
-        env: workerEnv(),
-        secrets: secretsOf(context, job),
-      })
+      const file = await jobFile(context, job, attempt)
+      await context.control.awake() // that may have taken long
+      await engine.launch({ job: file, env: workerEnv(), secrets: secretsOf(context, job) })
     } catch (error) {
       // The store's trouble isn't the job's: the look is tried again, and says why it waits.
-      if (error instanceof OrchestrateError && error.code.startsWith('STORE_')) throw error
+      if (error instanceof OrchestrateError && /^(STORE_|CONTROL_LOST$)/.test(error.code)) throw error
       return refuse(context, job, attempt, error)
     }
   }

@@ -10,6 +10,7 @@ import { conductPool } from './place.ts'
 /** Looks at a job, a run or a pool, and does what its state asks for. */
 export async function look(context: Context, aggregate: string): Promise<void> {
   try {
+    await context.control.awake()
     await context.aggregates.freshen(aggregate)
     await conduct(context, aggregate)
     if (context.failing.delete(aggregate)) context.changes.tell()

@@ -18,7 +18,7 @@ export const attemptId = (key: string, shards: number, shard: number, fence: num
  */
 export async function conductPool(context: Context, pool: string): Promise<void> {
   if (candidates(context, pool).length === 0) return
-  if (!(await context.control.stillOwner())) return context.lostControl()
+  if (!(await context.control.stillOwner())) return
   let full: { reason: string; ahead: number } | null = null
   let failed: unknown = null
   for (const candidate of candidates(context, pool)) {

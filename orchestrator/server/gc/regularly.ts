@@ -10,7 +10,7 @@ export function collectRegularly(context: Context, undo: Undo): void {
   const { everyMs, ages, grace } = settings.gc
   if (everyMs === null) return
   const pass = async (): Promise<void> => {
-    if (!(await context.control.stillOwner())) return context.lostControl()
+    if (!(await context.control.stillOwner())) return
     const { decisions, skipped } = await collector.pass({ ages, grace })
     const deleted = decisions.filter(({ action }) => action === 'delete')
     const bytes = deleted.reduce((sum, one) => sum + one.bytes, 0)

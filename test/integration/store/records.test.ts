@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { getBlob, materialiseCode, missingBlobs, putBlob } from '../../../orchestrator/store/code.ts'
-import { takeControl } from '../../../orchestrator/store/control.ts'
+import { takeControl, untilFree } from '../../../orchestrator/store/control.ts'
 import { filesystemStore } from '../../../orchestrator/store/filesystem.ts'
 import { appendSegment, listJournals, readJournal } from '../../../orchestrator/store/journal.ts'
 import { layout } from '../../../orchestrator/store/layout.ts'
@@ -16,6 +16,7 @@ const sha256 = (body: string) => createHash('sha256').update(body).digest('hex')
 const unexpected = (error: unknown) => {
   throw error
 }
+const told = { beatFailed: unexpected, lost: () => {} }
 
 const here = { stateDir: join(tmpdir(), 'here'), host: hostname(), pid: 1 }
 const there = { ...here, stateDir: join(tmpdir(), 'there'), pid: 2 }
@@ -99,37 +100,37 @@ describeEachStore(({ open, reopen, scratch }) => {
 
   test('a store has one control plane: another is refused and told the name of the first', async () => {
     const store = await open()
-    const control = await takeControl(store, here, unexpected)
+    const control = await takeControl(store, here, told)
     expect(control.epoch).toBe(1)
-    await expect(takeControl(await reopen(store), there, unexpected)).rejects.toMatchObject(refused)
+    await expect(takeControl(await reopen(store), there, told)).rejects.toMatchObject(refused)
     expect(await control.stillOwner()).toBe(true)
     await control.release()
   })
 
   test('a store that was released can be taken by anybody at once', async () => {
     const store = await open()
-    await (await takeControl(store, here, unexpected)).release()
-    const control = await takeControl(store, there, unexpected)
+    await (await takeControl(store, here, told)).release()
+    const control = await takeControl(store, there, told)
     expect(control.epoch).toBe(2)
     await control.release()
   })
 
   test('the same state directory takes the next epoch at once, and the one before knows that it is over', async () => {
     const store = await open()
-    const first = await takeControl(store, here, unexpected)
-    const second = await takeControl(await reopen(store), { ...here, pid: 3 }, unexpected)
+    const first = await takeControl(store, here, told)
+    const second = await takeControl(await reopen(store), { ...here, pid: 3 }, told)
     expect([first.epoch, second.epoch]).toEqual([1, 2])
     expect([await first.stillOwner(), await second.stillOwner()]).toEqual([false, true])
     await first.release() // of its own epoch: the second stays the owner
-    await expect(takeControl(store, there, unexpected)).rejects.toMatchObject({ code: 'STORE_OWNED' })
+    await expect(takeControl(store, there, told)).rejects.toMatchObject({ code: 'STORE_OWNED' })
     await second.release()
   })
 
   test('of many that take a released store at once one gets it', async () => {
     const store = await open()
-    await (await takeControl(store, here, unexpected)).release()
+    await (await takeControl(store, here, told)).release()
     const many = Array.from({ length: 8 }, (_, pid) => ({ ...here, stateDir: `/${pid}`, pid }))
-    const outcomes = await Promise.allSettled(many.map((owner) => takeControl(store, owner, unexpected)))
+    const outcomes = await Promise.allSettled(many.map((owner) => takeControl(store, owner, told)))
     const [winner, ...others] = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
     expect(others).toEqual([])
     expect(winner?.epoch).toBe(2)
@@ -137,23 +138,40 @@ describeEachStore(({ open, reopen, scratch }) => {
   })
 })
 
+test('one who waits behind an owner is told its name, and that it has let go', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'store-'))
+  const store = filesystemStore(folder)
+  const control = await takeControl(store, here, told)
+  const follows = Promise.withResolvers<object>()
+  const free = untilFree(store, there, follows.resolve)
+  expect(await follows.promise).toMatchObject(here)
+  await control.release()
+  await free
+  await rm(folder, { recursive: true })
+})
+
 test('an owner that is cut off from the store is replaced after a long silence, and finds out', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'store-'))
   const store = filesystemStore(folder)
   let cut = false
   const put: Store['put'] = (key, body) => (cut ? Promise.reject(new Error('cut off')) : store.put(key, body))
-  const silent = await takeControl({ ...store, put }, here, () => {})
+  let lost = 0
+  const silent = await takeControl({ ...store, put }, here, { beatFailed: () => {}, lost: () => lost++ })
   cut = true
   const age = async (seconds: number) => {
     const then = new Date(Date.now() - seconds * 1000)
     await utimes(join(folder, layout.heartbeat(1)), then, then)
   }
   await age(10)
-  await expect(takeControl(store, there, unexpected)).rejects.toMatchObject(refused)
+  await expect(takeControl(store, there, told)).rejects.toMatchObject(refused)
   await age(16)
-  const control = await takeControl(store, there, unexpected)
+  const control = await takeControl(store, there, told)
+  await silent.awake() // it doesn't know yet, and has no reason to ask
   expect(await silent.stillOwner()).toBe(false)
+  expect(lost).toBe(1)
   cut = false
+  for (const ask of [silent.awake, silent.ensure])
+    await expect(ask()).rejects.toMatchObject({ code: 'CONTROL_LOST', exit: 4 })
   await Promise.all([control.release(), silent.release()])
   await rm(folder, { recursive: true })
 })
