@@ -3,7 +3,6 @@ import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { hostCapacity } from '../engines/host-capacity.ts'
 import { LocalEngine } from '../engines/local.ts'
-import { OrchestrateError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
 import { Capacity } from '../ledger/capacity.ts'
 import type { RedisLink } from '../ledger/connect-redis.ts'
@@ -59,16 +58,11 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
   if (again) undo.push(() => recovery.close())
   const ledger = new Ledger(redis)
   const commands = new Commands(withOwnQueue(redis, settings, host), log)
-  const checkOwner = async (): Promise<void> => {
-    if (await control.stillOwner()) return
-    context.lostControl()
-    throw new OrchestrateError('STORE_OWNED', `${store.url} belongs to another control plane now`)
-  }
   const went = (error: unknown): void => {
     if (error === null) troubles.clear('store')
     else troubles.raise('store', error)
   }
-  const journal = new Journal(ledger, store, log, { checkOwner, went })
+  const journal = new Journal(ledger, store, log, { checkOwner: control.ensure, went })
   undo.push(() => journal.stop())
   const engine = new LocalEngine({ stateDir: settings.stateDir, python: settings.python, log })
   undo.push(() => engine.close())
