@@ -6,7 +6,8 @@ import { type ErrorCode, OrchestrateError } from '../errors.ts'
  */
 export function asRedisError(error: unknown, address: string): OrchestrateError {
   if (error instanceof OrchestrateError) return error
-  const message = error instanceof Error ? describe(error) : String(error)
+  // Where in which script is nothing that a user could use.
+  const message = (error instanceof Error ? describe(error) : String(error)).replace(/\.? script: [0-9a-f]{40}.*$/s, '')
   return new OrchestrateError(codeOf(message), `Redis at ${address}: ${message}`, { cause: error })
 }
 
