@@ -1,3 +1,4 @@
+import { layout } from '../../orchestrator/store/layout.ts'
 import type { Line } from './book.ts'
 import type { Truths } from './workload.ts'
 
@@ -45,8 +46,8 @@ export function account(
       if (!from) continue // ended before it had found its place
       if (states && states[from.number] !== from.text) cost.torn += 1
       const reached = Math.max(0, ...before.filter(({ kind }) => kind === 'step').map(({ number }) => number))
-      const held =
-        broken.length > 0 ? 0 : Math.max(0, ...before.filter(({ kind }) => kind === 'save').map(({ number }) => number))
+      const sound = before.filter((line) => line.kind === 'save' && !damaged.has(manifestOf(line)))
+      const held = Math.max(0, ...sound.map(({ number }) => number))
       const again = Math.max(0, Math.min(held, reached) - from.number)
       const late = before.filter(({ kind, t }) => kind === 'step' && t > start.t).length
       cost.duplicated += again + late
@@ -55,3 +56,6 @@ export function account(
   }
   return costs
 }
+
+const manifestOf = ({ job, shard, fence, number }: Line): string =>
+  `${layout.checkpoints(job, shard, fence)}/${number}/manifest.json`

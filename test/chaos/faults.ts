@@ -1,4 +1,6 @@
 import type { Fault } from './fault.ts'
+import { cancelled } from './faults/cancel.ts'
+import { checkpointDamaged } from './faults/checkpoints.ts'
 import * as control from './faults/control-plane.ts'
 import * as redis from './faults/redis.ts'
 import * as workers from './faults/workers.ts'
@@ -11,6 +13,8 @@ export const faults: Record<string, { fault: Fault; share: number }> = {
   'guardian-killed': { fault: workers.guardianKilled, share: 1 },
   'attempt-killed': { fault: workers.attemptKilled, share: 2 },
   preempted: { fault: workers.preempted, share: 2 },
+  'checkpoint-damaged': { fault: checkpointDamaged, share: 3 },
+  cancelled: { fault: cancelled, share: 2 },
   asleep: { fault: workers.asleep, share: 1 },
   'daemon-killed': { fault: control.daemonKilled, share: 12 },
   'daemon-killed-at-start': { fault: control.daemonKilledAtStart, share: 4 },
