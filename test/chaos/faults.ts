@@ -2,6 +2,8 @@ import type { Fault } from './fault.ts'
 import { cancelled } from './faults/cancel.ts'
 import { checkpointDamaged } from './faults/checkpoints.ts'
 import * as control from './faults/control-plane.ts'
+import * as disks from './faults/disks.ts'
+import { gatewayKilled } from './faults/gateway.ts'
 import * as redis from './faults/redis.ts'
 import * as workers from './faults/workers.ts'
 
@@ -13,6 +15,7 @@ export const faults: Record<string, { fault: Fault; share: number }> = {
   'guardian-killed': { fault: workers.guardianKilled, share: 1 },
   'attempt-killed': { fault: workers.attemptKilled, share: 2 },
   preempted: { fault: workers.preempted, share: 2 },
+  'rank-frozen': { fault: workers.rankFrozen, share: 1 },
   'checkpoint-damaged': { fault: checkpointDamaged, share: 3 },
   cancelled: { fault: cancelled, share: 2 },
   asleep: { fault: workers.asleep, share: 1 },
@@ -25,4 +28,8 @@ export const faults: Record<string, { fault: Fault; share: number }> = {
   'redis-emptied': { fault: redis.redisEmptied, share: 2 },
   'redis-full': { fault: redis.redisFull, share: 1 },
   'redis-frozen': { fault: redis.redisFrozen, share: 1 },
+  'store-full': { fault: disks.storeFull, share: 2 },
+  'store-read-only': { fault: disks.storeReadOnly, share: 1 },
+  'state-full': { fault: disks.stateFull, share: 2 },
+  'gateway-killed': { fault: gatewayKilled, share: 4 },
 }

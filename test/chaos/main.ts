@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { machine } from '../bench/bench.ts'
 import { random } from '../bench/statistics.ts'
+import { canMount } from '../support/tmpfs.ts'
 import { type Card, shares, shuffled } from './deck.ts'
 import { faults } from './faults.ts'
 import { playRound, type Told } from './round.ts'
@@ -39,7 +40,7 @@ async function play(): Promise<void> {
   while (struck < count && Date.now() < until) {
     const number = ++world
     const dice = random(seed * 1000 + number)
-    const here = await openWorld()
+    const here = await openWorld({ kind: canMount() ? 'small' : 'folder' })
     let cards: Card[] = []
     let inWorld = 0
     const next = () => {

@@ -11,6 +11,7 @@ import type { StoreAddress } from '../../orchestrator/protocol/job-file.ts'
 import { openStore } from '../../orchestrator/store/open-store.ts'
 import type { Store } from '../../orchestrator/store/store.ts'
 import { type Daemon, spawnDaemon } from '../support/spawn-daemon.ts'
+import { mounted } from '../support/tmpfs.ts'
 import { Book } from './book.ts'
 import { killAll } from './processes.ts'
 
@@ -19,8 +20,10 @@ export type World = {
   folder: string
   state: string
   store: Store
-  /** Folder of the store, or null where it is none. */
-  storeFolder: string | null
+  /** Folders of the store and the state directory that are small file systems of their own, to be filled up. */
+  small: { store: string | null; state: string | null }
+  /** The server of a store that is S3. */
+  gateway: Gateway | null
   book: Book
   client: Client
   /** Starts a daemon; resolves when it answers. */
@@ -41,20 +44,33 @@ export type World = {
   end: (folder: 'keep' | 'remove') => Promise<void>
 }
 
+/** A server that can be killed and brought up again. */
+export type Gateway = { kill: () => Promise<void>; start: () => Promise<void> }
+
 /** More than the machine has: its workers sleep most of the time. */
 const CORES = '24'
+/** A minute by default, which would be long to wait for. */
+const HANG_FLOOR_S = '4'
+/** Options of the small file systems. */
+const SMALL = 'size=256m'
 /** Between two questions to a control plane that is away. */
 const ASK_AGAIN_MS = 50
 
-export async function openWorld(address?: StoreAddress): Promise<World> {
+/** Where its store is, and whether folders are small file systems of their own, which takes root. */
+export type Ground = { kind: 'folder' } | { kind: 'small' } | { kind: 's3'; address: StoreAddress; gateway: Gateway }
+
+export async function openWorld(ground: Ground): Promise<World> {
+  const address = ground.kind === 's3' ? ground.address : null
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'orc-chaos-')))
   const state = join(folder, 'state')
-  const storeFolder = address ? null : join(folder, 'store')
-  if (storeFolder) await mkdir(storeFolder)
-  const url = storeFolder ? pathToFileURL(storeFolder).href : (address?.url ?? '')
+  const store = join(folder, 'store')
+  await Promise.all([mkdir(state), mkdir(store)])
+  const unmount = ground.kind === 'small' ? [await mounted(store, SMALL), await mounted(state, SMALL)] : []
+  const url = address?.url ?? pathToFileURL(store).href
   const settings: Record<string, string> = {
     ORCHESTRATE_CORES: CORES,
     ORCHESTRATE_STORE: url,
+    ORCHESTRATE_HANG_FLOOR_S: HANG_FLOOR_S,
     ...(address?.endpoint ? { ORCHESTRATE_S3_ENDPOINT: address.endpoint } : {}),
     ...(address ? credentials() : {}),
   }
@@ -72,7 +88,8 @@ export async function openWorld(address?: StoreAddress): Promise<World> {
     folder,
     state,
     store: await openStore(address ?? { url }),
-    storeFolder,
+    small: ground.kind === 'small' ? { store, state } : { store: null, state: null },
+    gateway: ground.kind === 's3' ? ground.gateway : null,
     book: new Book(join(folder, 'book')),
     client,
     start,
@@ -102,6 +119,8 @@ export async function openWorld(address?: StoreAddress): Promise<World> {
       await killAll(state)
       await (await startRedis(state).catch(() => null))?.stop()
       world.book.close()
+      // One that is kept is kept whole, for as long as this machine runs.
+      if (what === 'remove') for (const undo of unmount) undo()
       if (what === 'remove') await rm(folder, { recursive: true, force: true, maxRetries: 20 })
     },
   }

@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { chmod } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'vitest'
 import { leftOut } from './left-out.ts'
+import { canMount, mounted } from './tmpfs.ts'
+
+export { mounted } from './tmpfs.ts'
 
 type Undo = () => unknown
 
@@ -22,25 +21,6 @@ export async function readOnly(path: string): Promise<Undo> {
   if (isRoot) return mounted(path, 'ro')
   await chmod(path, 0o555)
   return () => chmod(path, 0o755)
-}
-
-export async function mounted(path: string, options: string): Promise<Undo> {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path])
-  return () => execFileSync('umount', [path])
-}
-
-function canMount(): boolean {
-  const probe = join(tmpdir(), `mount-${randomUUID()}`)
-  try {
-    execFileSync('mkdir', ['-p', probe])
-    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', probe], { stdio: 'ignore' })
-    execFileSync('umount', [probe])
-    return true
-  } catch {
-    return false
-  } finally {
-    execFileSync('rmdir', [probe])
-  }
 }
 
 const isRoot = process.getuid?.() === 0

@@ -79,3 +79,12 @@ export const asleep: Fault = {
     return { at, recovered: trainsOn(strike, at) }
   },
 }
+
+export const rankFrozen: Fault = {
+  about: 'a rank: SIGSTOP, to be found out as hung',
+  strike: async (strike) => {
+    const met = await victim(strike, ({ step }) => step > 5) // by then its step time is known
+    const rank = met && pick(met.ranks, strike.dice)
+    return met && rank ? struck(strike, met, () => sendSignal(rank.pid, 'SIGSTOP')) : null
+  },
+}

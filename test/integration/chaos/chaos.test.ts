@@ -3,9 +3,10 @@ import { random } from '../../bench/statistics.ts'
 import { oneOfEach, shuffled } from '../../chaos/deck.ts'
 import { playRound } from '../../chaos/round.ts'
 import { openWorld } from '../../chaos/world.ts'
+import { canMount } from '../../support/tmpfs.ts'
 
 test('whatever is killed, frozen or taken away, every run ends with the bits of one that nobody disturbed', async () => {
-  const world = await openWorld()
+  const world = await openWorld({ kind: canMount() ? 'small' : 'folder' })
   let kept: 'keep' | 'remove' = 'keep'
   onTestFinished(() => world.end(kept))
   const dice = random(4)

@@ -1,0 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { between, type Fault, now } from '../fault.ts'
+import { serves } from '../recovery.ts'
+
+export const gatewayKilled: Fault = {
+  about: 'the S3 server: kill -9, and started again up to 3 s later',
+  missing: ({ gateway }) => (gateway ? null : 'its store is no S3'),
+  strike: async (strike) => {
+    const { gateway } = strike.world
+    if (!gateway) return null
+    const at = now()
+    await gateway.kill()
+    const recovered = serves(strike)
+    recovered.catch(() => {}) // awaited below, by whoever struck
+    await pause(between(0, 3000, strike.dice), undefined, { signal: strike.signal }).finally(gateway.start)
+    return { at, recovered }
+  },
+}
