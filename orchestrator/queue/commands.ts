@@ -16,6 +16,10 @@ export type Handler = (aggregate: string) => Promise<void>
 /** The part of pino that is used. */
 export type Log = { warn(details: object, message: string): void }
 
+type Listening = { worker: Worker<Message>; redis: Redis }
+
+export type WorkOptions = { concurrency?: number; askAgain?: () => Promise<void> }
+
 export type Timing = { lock: number; stalledCheck: number; retryFirst: number; retryLongest: number }
 
 /**
@@ -31,7 +35,9 @@ export class Commands {
   readonly #oneAtATime = new OneAtATime()
   readonly #failures = new Map<string, number>()
   readonly #running = new Set<Promise<void>>()
-  readonly #workers: { worker: Worker<Message>; redis: Redis }[] = []
+  readonly #workers: Listening[] = []
+  readonly #over = new AbortController()
+  #replacing: Promise<void> = Promise.resolve()
 
   constructor(link: RedisLink, log: Log, timing: Timing = limits) {
     this.#link = link
@@ -77,9 +83,10 @@ export class Commands {
 
   /**
    * Has requests handled, up to `concurrency` aggregates at a time and each by one handler at a time. A handler that
-   * fails is called again later, after a pause that doubles. Resolves when the worker listens.
+   * fails is called again later, after a pause that doubles. Where requests were dropped because Redis took no writes,
+   * `askAgain` asks for all that there may be. Resolves when the worker listens.
    */
-  async work(handler: Handler, { concurrency = 8 }: { concurrency?: number } = {}): Promise<void> {
+  async work(handler: Handler, { concurrency = 8, askAgain = async () => {} }: WorkOptions = {}): Promise<void> {
     const redis = this.#link.open('orchestrate-commands')
     const worker = new Worker<Message>('commands', (job) => this.#handle(job, handler), {
       connection: redis,
@@ -90,9 +97,38 @@ export class Commands {
       maxStalledCount: Number.MAX_SAFE_INTEGER, // a look whose process died is not to blame
       runRetryDelay: limits.reconnectPause,
     })
-    worker.on('error', (error) => this.#log.warn({ err: error }, 'a command worker has trouble'))
-    this.#workers.push({ worker, redis })
+    const own = { worker, redis }
+    worker.on('error', (error) => {
+      const place = this.#workers.indexOf(own)
+      if (place < 0) return // it was replaced
+      this.#log.warn({ err: error }, 'a command worker has trouble')
+      if (asRedisError(error, this.#link.shown).code !== 'REDIS_UNWRITABLE') return
+      this.#workers.splice(place, 1)
+      this.#replacing = this.#replace(own, () => this.work(handler, { concurrency, askAgain }), askAgain)
+    })
+    this.#workers.push(own)
     await worker.waitUntilReady()
+  }
+
+  /**
+   * BullMQ asks a Redis that refuses writes again without a pause, thousands of times a second; and what it has in hand
+   * then, it can't put away, which would keep all later looks at the same aggregate waiting until its lock runs out.
+   */
+  async #replace(
+    { worker, redis }: Listening,
+    again: () => Promise<void>,
+    askAgain: () => Promise<void>,
+  ): Promise<void> {
+    await worker.close(true).catch(() => {})
+    await disconnect(redis)
+    while (!this.#over.signal.aborted) {
+      try {
+        await pause(limits.reconnectPause, undefined, { signal: this.#over.signal })
+        await this.clear()
+        await askAgain()
+        return await again()
+      } catch {} // not yet
+    }
   }
 
   /**
@@ -109,6 +145,8 @@ export class Commands {
 
   /** Takes no more requests, waits for the handlers that run (at most `limits.close`), and lets go of Redis. */
   async close(): Promise<void> {
+    this.#over.abort()
+    await this.#replacing
     await Promise.all(this.#workers.map(({ worker, redis }) => end(worker, redis, this.#running)))
     await this.#queue.close()
   }

@@ -73,7 +73,9 @@ async function conduct(context: Context): Promise<void> {
   await recovery.start()
   await letGoOfPins(context)
   await commands.clear()
-  await commands.work((aggregate) => look(context, aggregate))
+  await commands.work((aggregate) => look(context, aggregate), {
+    askAgain: () => commands.sendAll(everything(context)),
+  })
   journal.start()
   await commands.sendAll(everything(context))
   // A control plane that ended in the same moment as a run may have left it without its report.

@@ -250,6 +250,34 @@ test('commands survive a restart of Redis', async () => {
   await own.end()
 })
 
+test('a Redis that takes no writes is not asked in a loop, and all is looked at as soon as it takes them again', async () => {
+  const own = await testRedis()
+  const link = await own.link()
+  const warnings: string[] = []
+  const commands = new Commands(link, { warn: (_, message) => warnings.push(message) }, timing)
+  const { count, reached } = counter()
+  const [started, finish] = [gate(), gate()]
+  await commands.work(
+    async (aggregate) => {
+      count(aggregate)
+      started.open()
+      await finish.opened
+    },
+    { askAgain: () => commands.sendAll(['job/a', 'job/b']) },
+  )
+  await commands.sendAll(['job/a', 'job/b', 'job/c'])
+  await started.opened
+  await link.redis.config('SET', 'maxmemory', '1')
+  finish.open() // what is in hand can't be put away now
+  await expect(commands.send('job/d')).rejects.toEqual(expect.objectContaining({ code: 'REDIS_UNWRITABLE' }))
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  expect(warnings.length).toBeLessThan(50)
+  await link.redis.config('SET', 'maxmemory', '0')
+  await reached(5)
+  await commands.close()
+  await own.end()
+})
+
 test('every key carries the namespace in braces, so that a cluster keeps them in one slot', async () => {
   const own = await testRedis()
   const link = await own.link('braced')
