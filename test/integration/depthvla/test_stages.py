@@ -113,7 +113,7 @@ def test_labelling_goes_on_at_the_first_episode_without_labels(
     assert len(first.events("busy")) >= len(first.events("checkpoint"))  # a save that takes long is no hang
     newest = first.manifests()[0]
     manifest = json.loads((first.store / newest).read_text())
-    assert manifest["cursor"]["episodes"] == list(range(manifest["step"]))
+    assert list(manifest["cursor"]["pieces"]) == [str(n) for n in range(manifest["step"])]
     second = first.next([newest]).begin()
     assert second.wait() == [0], second.stderr()
     assert len(second.events("progress")) == 6 - manifest["step"]

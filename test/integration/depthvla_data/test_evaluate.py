@@ -1,3 +1,4 @@
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,10 +35,23 @@ def timeless(folder: Path) -> list[TrialRecord]:
     return [replace(record, wall_s=0) for record in read_trials(folder)]
 
 
-def test_every_trial_ends_the_same_however_trials_are_spread_and_batched(start, policy: Path) -> None:  # type: ignore[no-untyped-def]
+def test_every_trial_ends_the_same_however_trials_are_spread_batched_and_broken_off(
+    start,  # type: ignore[no-untyped-def]
+    policy: Path,
+) -> None:
     one = start("one", "evaluate", CONFIG | {"batch_size": 3}, inputs={"policy": policy}, cores=1)
-    two = start("two", "evaluate", CONFIG | {"batch_size": 2}, inputs={"policy": policy}, cores=2)
+    config = CONFIG | {"batch_size": 2, "commit_every": 0}
+    stopped = start("stopped", "evaluate", config, inputs={"policy": policy}, cores=2)
+    stopped.until("checkpoint")
+    stopped.process.send_signal(signal.SIGTERM)
+    assert stopped.wait() == 75, stopped.stderr()
+    saved = stopped.events("checkpoint")[-1]
+    assert 0 < saved["step"] < 9
+    two = start("two", "evaluate", config, inputs={"policy": policy}, fence=2, resume=[saved["manifest"]])
     assert (one.wait(), two.wait()) == (0, 0), one.stderr() + two.stderr()
+    assert two.events("progress")[0]["step"] > saved["step"]
+    assert len(two.events("sample")) == 1
+    assert two.events("warning") == []
     records = timeless(two.output("trials"))
     assert records == timeless(one.output("trials"))
     assert len(records) == 9

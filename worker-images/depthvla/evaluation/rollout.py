@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -45,6 +46,11 @@ class Block:
     show: tuple[int, ...]
     clips: Path
 
+    @property
+    def name(self) -> str:
+        """Its own among all blocks of a job."""
+        return f"{self.policy}-{self.task}-{self.trials[0]}"
+
 
 @dataclass(frozen=True)
 class BlockResult:
@@ -52,6 +58,23 @@ class BlockResult:
 
     records: list[TrialRecord]
     clips: dict[int, Path]
+
+
+def write_result(root: Path, name: str, result: BlockResult) -> list[str]:
+    """Keeps a result; returns the names below `root` of all files that it consists of."""
+    path = root / "blocks" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    clips = {str(trial): clip.name for trial, clip in result.clips.items()}
+    path.write_text(json.dumps({"records": [asdict(r) for r in result.records], "clips": clips}))
+    return [str(p.relative_to(root)) for p in (path, *result.clips.values())]
+
+
+def read_result(root: Path, name: str, files: Sequence[str]) -> BlockResult:
+    """Reads what `write_result` kept."""
+    raw = json.loads((root / "blocks" / f"{name}.json").read_text())
+    paths = {Path(file).name: root / file for file in files}
+    clips = {int(trial): paths[clip] for trial, clip in raw["clips"].items()}
+    return BlockResult([TrialRecord(**record) for record in raw["records"]], clips)
 
 
 @dataclass

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 
@@ -17,9 +15,7 @@ from depthvla.model.depth import DepthExpert
 from depthvla.model.files import load_model
 from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.job import Job
-from depthvla.runtime.manifest import CommitLog, Manifest
-from depthvla.runtime.store import FileEntry
-from depthvla.runtime.versions import versions
+from depthvla.runtime.pieces import Pieces
 from depthvla.training.depth import predict
 
 SHOWN = 6
@@ -28,7 +24,7 @@ SHOWN = 6
 class Labelling:
     """The labels of this shard: every `shards`-th episode."""
 
-    def __init__(self, job: Job, batch_size: int) -> None:
+    def __init__(self, job: Job, batch_size: int, commit_every: float) -> None:
         saved = load_model(job.input("labeller"), "depth-expert")
         self.job, self.batch_size, self.labeller = job, batch_size, saved.digest
         self.model = DepthExpert(saved.config)
@@ -41,40 +37,17 @@ class Labelling:
         every = sorted(set(self.demos.episode.tolist()))
         self.episodes = every[job.shard :: job.shards]
         self.folder = job.output("labels")
-        self.log = CommitLog(job)
-        self.last: Manifest | None = None
-        self.done: list[int] = []
-        self._resume()
+        self.pieces = Pieces(job, self.folder, self.labeller, commit_every)
 
     def remaining(self) -> Iterator[tuple[int, int]]:
         """Episodes without labels, each with how many will be done after it."""
-        done = set(self.done)
-        for episode in [e for e in self.episodes if e not in done]:
-            yield len(self.done) + 1, episode
+        for episode in [e for e in self.episodes if str(e) not in self.pieces.done]:
+            yield self.pieces.count + 1, episode
 
     def label(self, episode: int) -> None:
         images = self.demos.images[self.demos.episode == episode]
         write_episode(self.folder, episode, predict(self.model, images, self.batch_size), self.labeller)
-        self.done.append(episode)
-
-    def commit(self) -> None:
-        """Commits the episodes labelled so far, if any is new; what the last commit has is carried over there."""
-        if self.last and self.last.step == len(self.done):
-            return
-        started = time.perf_counter()
-        self.job.events.busy("saving")
-        before = {f.path: f for f in self.last.files} if self.last else {}
-        step = len(self.done)
-        files: list[FileEntry] = []
-        for episode in self.done:
-            name = name_of(episode)
-            if self.last and name in before:
-                files.append(self.log.carry(step, before[name], self.last))
-            else:
-                files.append(self.log.put(step, self.folder / name, name))
-        self.last = self.log.commit(step, files, {"episodes": list(self.done), "labeller": self.labeller}, versions())
-        stall = (time.perf_counter() - started) * 1000
-        self.job.events.checkpoint(step, self.last.key, self.last.size, stall)
+        self.pieces.add(str(episode), [name_of(episode)])
 
     def finish(self) -> None:
         """Scores the labels, shows some, and says done."""
@@ -102,18 +75,3 @@ class Labelling:
             job.events.sample("labels", "samples/labels.png", "demonstrations: input, pseudo depth, true depth")
         job.events.artifact("labels", summary)
         job.events.done(results, summary)
-
-    def _resume(self) -> None:
-        for key in self.job.resume:
-            try:
-                manifest = self.log.read(key)
-                cursor = cast("dict[str, object]", manifest.cursor)
-                if cursor.get("labeller") != self.labeller:
-                    raise WorkerError("CHECKPOINT_BROKEN", "it is of another labeller")
-                self.log.fetch(manifest, self.folder)
-            except WorkerError as error:
-                self.log.passed_over(key, error)
-                continue
-            self.last, self.log.parent = manifest, manifest.key
-            self.done = [e for e in cast("list[int]", cursor["episodes"]) if e in self.episodes]
-            return

@@ -10,7 +10,7 @@ from depthvla.runtime.job import Job
 from depthvla.runtime.stage import Port, stage
 
 if TYPE_CHECKING:
-    from depthvla.evaluation.rollout import Block
+    from depthvla.evaluation.rollout import Block, BlockResult
     from depthvla.evaluation.trials import TrialRecord
 
 PolicyName = Literal["trained", "untrained", "expert"]
@@ -27,6 +27,7 @@ class Config:
     max_steps: int = setting(200, "simulator steps (80 a second) before a trial fails", minimum=2, maximum=500)
     decisions: int = setting(4, "decisions (40 a second) carried out before the policy looks again", minimum=1)
     batch_size: int = setting(8, "trials side by side in one process, which share inference", minimum=1, maximum=256)
+    commit_every: float = setting(10.0, "seconds of work that a crash may lose", minimum=0)
     clips_per_task: int = setting(2, "trials of the trained policy to show, of each task", minimum=0, maximum=20)
 
 
@@ -39,25 +40,42 @@ def run(job: Job, config: Config) -> None:
     """Tries the policy, its untrained self and the expert from fixed starts in the simulator."""
     from depthvla.data.spread import spread
     from depthvla.evaluation.metaworld import check_tasks
-    from depthvla.evaluation.rollout import run_block
+    from depthvla.evaluation.rollout import read_result, run_block, write_result
     from depthvla.evaluation.trials import write_trials
+    from depthvla.runtime.pieces import Pieces
 
     check_tasks(config.tasks)
-    blocks = _blocks(job, config)
-    total = sum(len(block.trials) for block in blocks)
-    records: list[TrialRecord] = []
-    for index, result in spread(run_block, blocks, job.cores):
-        records.extend(result.records)
-        job.events.progress(len(records), total, "trials")
-        for trial, path in sorted(result.clips.items()):
-            block = blocks[index]
-            outcome = next(r.reason for r in result.records if r.trial == trial)
-            caption = f"{block.policy} on {block.task}, trial {trial}: {outcome}"
-            job.events.sample(f"trials/{block.policy}/{block.task}/{trial}", f"samples/{path.name}", caption)
+    blocks = {block.name: block for block in _blocks(job, config)}
+    total = sum(len(block.trials) for block in blocks.values())
+    # Clips are shown, records aren't: both are what a block leaves behind.
+    pieces = Pieces(job, job.directory, "", config.commit_every)
+    results = {name: read_result(job.directory, name, piece.files) for name, piece in pieces.done.items()}
+    for name, result in results.items():
+        _show(job, blocks[name], result)
+    open_blocks = [block for name, block in blocks.items() if name not in results]
+    try:
+        for index, result in spread(run_block, open_blocks, job.cores):
+            block = open_blocks[index]
+            results[block.name] = result
+            pieces.add(block.name, write_result(job.directory, block.name, result), len(block.trials))
+            job.events.progress(pieces.count, total, "trials")
+            _show(job, block, result)
+            pieces.commit_when_due()
+    except SystemExit:
+        pieces.commit()
+        raise
+    records = [record for result in results.values() for record in result.records]
     write_trials(job.output("trials"), records)
     job.events.artifact("trials", f"{len(records)} trials")
     metrics, summary = _results(config, records)
     job.events.done(metrics, summary)
+
+
+def _show(job: Job, block: Block, result: BlockResult) -> None:
+    for trial, path in sorted(result.clips.items()):
+        outcome = next(r.reason for r in result.records if r.trial == trial)
+        caption = f"{block.policy} on {block.task}, trial {trial}: {outcome}"
+        job.events.sample(f"trials/{block.policy}/{block.task}/{trial}", f"samples/{path.name}", caption)
 
 
 def _blocks(job: Job, config: Config) -> list[Block]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from depthvla.runtime import signals
@@ -33,17 +32,12 @@ def run(job: Job, config: Config) -> None:
     from depthvla.runtime.distributed import set_up_torch
 
     set_up_torch(job)
-    work = Labelling(job, config.batch_size)
+    work = Labelling(job, config.batch_size, config.commit_every)
     with signals.held():
-        committed = time.monotonic()
         for done, episode in work.remaining():
             work.label(episode)
             job.events.progress(done, len(work.episodes), "episodes")
-            asked = signals.take_save_asked() or signals.stop_asked()
-            if asked or time.monotonic() - committed >= config.commit_every:
-                work.commit()
-                committed = time.monotonic()
-            signals.stop_here()
+            work.pieces.commit_when_due()
         if job.checkpoint.final:
-            work.commit()
+            work.pieces.commit()
     work.finish()
