@@ -75,8 +75,11 @@ export const readMark = (store: Store, job: string): Promise<Garbage | null> =>
 export const coversArtifact = ({ subject }: Pick<Garbage, 'subject'>, fences: readonly number[]): boolean =>
   subject.kind === 'artifact' && fences.every((fence, shard) => fence <= (subject.upTo[shard] ?? 0))
 
-/** Those of a shard's manifests that no mark stands for, in their order. To be asked once an attempt that names them is written down. */
-export async function unmarkedManifests(
+/**
+ * Those of a shard's manifests that are there to stay, in their order. To be asked once it is written down that an attempt
+ * may resume from them: from then on, what has no mark and is there will not be deleted.
+ */
+export async function availableManifests(
   store: Store,
   job: string,
   shard: number,
@@ -84,7 +87,9 @@ export async function unmarkedManifests(
 ): Promise<string[]> {
   if (manifests.length === 0) return []
   const marks = await listMarks(store, job)
-  return manifests.filter((key) => !marks.some((mark) => coversManifest(mark, shard, key)))
+  const unmarked = manifests.filter((key) => !marks.some((mark) => coversManifest(mark, shard, key)))
+  const there = await concurrently(unmarked, async (key) => ((await store.head(key)) ? [key] : []))
+  return there.flat()
 }
 
 /** Whether a mark of its job stands for a shard's checkpoint. */

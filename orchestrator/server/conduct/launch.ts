@@ -7,7 +7,7 @@ import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, Outcome } from '../../run/job-events.ts'
 import { availableArtifact } from '../../store/artifacts.ts'
 import { materialiseCode } from '../../store/code.ts'
-import { unmarkedManifests } from '../../store/marks.ts'
+import { availableManifests } from '../../store/marks.ts'
 import { stageOutput } from '../../store/stage.ts'
 import type { Context } from './context.ts'
 import { workerEnv } from './worker-env.ts'
@@ -100,8 +100,8 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     gpus: attempt.gpus,
     store: settings.store,
     prefix: `jobs/${key}/s${shard}/${fence}`,
-    // Asked now that the placement names them: what has no mark by now is there to stay.
-    resume: await unmarkedManifests(store, key, shard, attempt.resume),
+    // Asked now that the placement names them: what is there by now, and not marked, stays.
+    resume: await availableManifests(store, key, shard, attempt.resume),
     checkpoint: { every: planned.checkpoint.every },
     grace: GRACE_S,
     time: planned.resources.time,

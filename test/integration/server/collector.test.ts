@@ -8,7 +8,7 @@ import { Collector } from '../../../orchestrator/server/gc/collector.ts'
 import { availableArtifact, readArtifact, verifyArtifact } from '../../../orchestrator/store/artifacts.ts'
 import { listCheckpoints, resumeOrder, verifyCheckpoint } from '../../../orchestrator/store/checkpoints.ts'
 import { lastFence } from '../../../orchestrator/store/fences.ts'
-import { listMarks, unmarkedManifests } from '../../../orchestrator/store/marks.ts'
+import { availableManifests, listMarks } from '../../../orchestrator/store/marks.ts'
 import { pin, unpin } from '../../../orchestrator/store/pins.ts'
 import type { Store } from '../../../orchestrator/store/store.ts'
 import { describeEachStore } from '../store/each-store.ts'
@@ -134,11 +134,12 @@ describeEachStore(({ open, address }) => {
       let frozen: number | null = null
       for (let round = 0; round < rounds / 4; round++) {
         const { fence, told } = await place(store, training)
+        await pause(number(60))
         needs.attempts = [
           ...needs.attempts.map((one) => ({ ...one, standing: 'ended' as const })),
           { shard: 0, fence, standing: 'live', resume: told },
         ]
-        const resume = await unmarkedManifests(store, training, 0, told)
+        const resume = await availableManifests(store, training, 0, told)
         if (step > 0) expect(resume.length, `seed ${seed}`).toBeGreaterThan(0)
         await pause(number(30))
         for (const key of resume) expect(await verifyCheckpoint(store, key), `seed ${seed}`).toEqual([])
