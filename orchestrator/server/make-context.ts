@@ -90,7 +90,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     recover: () => recovery.again(),
   })
   const collector = makeCollector(store, control, aggregates, (run) => context.reporting.has(run))
-  undo.push(() => collector.idle())
+  undo.push(() => collector.close())
   const context: Context = {
     settings,
     host,

@@ -50,6 +50,7 @@ const JOBS_AT_ONCE = 4
 export class Collector {
   readonly #tools: Tools
   readonly #read: ReturnType<typeof rememberingReader>
+  readonly #closed = new AbortController()
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(tools: Tools) {
@@ -84,8 +85,9 @@ export class Collector {
     })
   }
 
-  /** Resolves when nothing is under way. */
-  async idle(): Promise<void> {
+  /** Breaks off a pass that is under way, wherever that is: the next one goes on from there. */
+  async close(): Promise<void> {
+    this.#closed.abort()
     await this.#last
   }
 
@@ -110,6 +112,7 @@ export class Collector {
         try {
           const found = await survey(store, job, this.#read)
           const facts = { needs: needs(job), pinned: pinned.has(job), marks: marks.get(job) ?? [], now, ages }
+          this.#closed.signal.throwIfAborted()
           for (const decision of decide(judge(found, facts), facts.marks, now, grace)) {
             await act(decision)
             made.push(decision)
@@ -147,6 +150,7 @@ export class Collector {
   }
 
   async #mayDelete(): Promise<void> {
+    this.#closed.signal.throwIfAborted()
     if (await this.#tools.control.stillOwner()) return
     throw new OrchestrateError(
       'STORE_OWNED',

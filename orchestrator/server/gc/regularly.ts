@@ -30,6 +30,7 @@ export function collectRegularly(context: Context, undo: Undo): void {
   )
   undo.push(async () => {
     clearInterval(timer)
+    await collector.close()
     await collecting
   })
 }

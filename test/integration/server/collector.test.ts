@@ -65,6 +65,18 @@ describeEachStore(({ open, address }) => {
     expect(await keys(store, '')).toEqual(before)
   })
 
+  test('a pass is broken off when the control plane ends, and the next one goes on', async () => {
+    const store = await open()
+    for (const n of [0, 1, 2]) await make(store, jobKey(n))
+    await collectorOf(store).pass(atOnce)
+    const collector = collectorOf(store)
+    const pass = collector.pass(atOnce)
+    await collector.close()
+    await expect(pass).rejects.toMatchObject({ name: 'AbortError' })
+    await collectorOf(store).pass(atOnce)
+    expect(await actions(collectorOf(store).pass(atOnce))).toEqual([])
+  })
+
   test('a job of which something cannot be read is left alone, and said; others are collected', async () => {
     const store = await open()
     await make(store, job)
@@ -180,7 +192,7 @@ describeEachStore(({ open, address }) => {
 
   test('a collector that is killed at any step leaves nothing that names what is gone, and the next one finishes', async () => {
     const store = await open()
-    const stride = store.url.startsWith('file:') ? 2 : 9
+    const stride = store.url.startsWith('file:') ? 2 : 13
     let died = true
     for (let point = 1; died; point += stride) {
       const [published, training] = [jobKey(2 * point), jobKey(2 * point + 1)]
