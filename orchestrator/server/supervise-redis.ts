@@ -29,7 +29,8 @@ export function superviseRedis(context: Context, again: (() => Promise<void>) | 
       if (!troubles.clear('redis')) return
       await commands.sendAll(everything(context))
     } catch (error) {
-      if (!stop.signal.aborted) troubles.raise('redis', asRedisError(error, redis.shown))
+      // Why it can't be started says more than that it isn't there.
+      if (!stop.signal.aborted && !restarting) troubles.raise('redis', asRedisError(error, redis.shown))
     }
   }
   const look = (): void => {

@@ -1,9 +1,11 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectRedis } from '../../../orchestrator/ledger/connect-redis.ts'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { submitStages } from '../../support/pipelines.ts'
-import { busyStages, expectWhole, redisPid, redisSocket } from './redis-lab.ts'
+import { busyStages, expectWhole, killRedis, redisPid, redisSocket, removeFiles } from './redis-lab.ts'
 
 test('a Redis that is full is said with since when, submissions are refused, training goes on, and all else when there is room', async () => {
   const state = await makeState()
@@ -66,6 +68,27 @@ test('a Redis that answers nothing for a while holds up no question, and what en
   const view = await until(client, run, ended)
   console.log(`Redis answers again -> the run has ended: ${Date.now() - thawed} ms`)
   expect(view).toMatchObject({ state: 'succeeded' })
+  // An append that was given up may have been carried out after all: then it is known again, and mirrored.
+  await expect.poll(async () => (await client.health()).troubles, { timeout: 60_000 }).toEqual([])
+  expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  await daemon.stop()
+  await expectWhole(state)
+})
+
+test('a Redis of our own that can not be started again says why, and is there again when it can', async () => {
+  const state = await makeState()
+  const daemon = await startDaemon(state, { ORCHESTRATE_CORES: '8' })
+  const { client } = daemon
+  const { run } = await submitStages(client, busyStages(40))
+  await until(client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  await removeFiles(state)
+  await writeFile(join(state, 'redis/appendonlydir'), 'in the way')
+  await killRedis(state)
+  const { troubles } = await until(client, run, (view) => view.troubles.some(({ code }) => code === 'REDIS_FAILED'))
+  expect(troubles).toMatchObject([{ what: expect.stringContaining('Redis ended at its start') }])
+  await removeFiles(state)
+  const view = await until(client, run, ended)
+  expect(view.state).toBe('succeeded')
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
   await daemon.stop()
   await expectWhole(state)
