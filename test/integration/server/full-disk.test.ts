@@ -1,17 +1,33 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
-import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import type { RunView } from '../../../orchestrator/server/api.ts'
+import { ended, endState, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { expectInvariants } from '../../support/invariants.ts'
 import { testMounting } from '../../support/mount.ts'
-import { submitFile, writeWorker } from '../../support/pipelines.ts'
+import { submitFile, submitStages, writeWorker } from '../../support/pipelines.ts'
+
+/** A small file system of the test's own, below the folder. */
+async function smallDisk(folder: string, size: string): Promise<string> {
+  const disk = join(folder, 'disk')
+  await mkdir(disk)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk])
+  onTestFinished(() => void execFileSync('umount', ['--lazy', disk]))
+  return disk
+}
+
+/** Takes all the room that is left; call the result to give it back. */
+async function fill(disk: string): Promise<() => Promise<void>> {
+  const filler = join(disk, 'filler')
+  const { bavail, bsize } = await statfs(disk)
+  await writeFile(filler, Buffer.alloc(bavail * bsize)).catch(() => {}) // others write meanwhile
+  return () => rm(filler)
+}
 
 testMounting('a store that is full holds a run up, says so, and lets it go on when there is room', async () => {
   const state = await makeState()
-  const disk = join(state, 'disk')
-  await mkdir(disk)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk])
-  onTestFinished(() => void execFileSync('umount', ['--lazy', disk]))
+  const disk = await smallDisk(state, '4m')
   const large = (source: string) =>
     source.replace('    tell("artifact"', '        file.write("0\\n" * (4 << 20))\n    tell("artifact"')
   const file = await writeWorker(state, large, '  first: { entry: count }')
@@ -23,3 +39,35 @@ testMounting('a store that is full holds a run up, says so, and lets it go on wh
   execFileSync('mount', ['-o', 'remount,size=64m', disk])
   expect(await until(client, run, ended)).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }] })
 })
+
+testMounting(
+  'a state directory without room holds a run up, says so, and lets it go on by itself when there is room',
+  async () => {
+    const folder = await makeState()
+    const disk = await smallDisk(folder, '48m')
+    const state = join(disk, 'state')
+    onTestFinished(() => endState(state))
+    const { client } = await startDaemon(state) // its Redis, its log, the attempts and the store: all on one disk
+    const { run } = await submitStages(
+      client,
+      `
+  first: { entry: count, with: { steps: 300, delay_ms: 10 } }
+  other: { entry: count, with: { steps: 200, delay_ms: 10 } }
+  second: { entry: join, inputs: { numbers: first.numbers } }`,
+    )
+    await until(client, run, (view) => view.jobs.some((job) => job.progress !== null))
+    const makeRoom = await fill(disk)
+    const said = (view: RunView): string[] => [
+      ...view.troubles.map(({ code }) => code),
+      ...view.jobs.map(({ waits }) => waits?.reason ?? ''),
+    ]
+    const held = await until(client, run, (view) => said(view).some((text) => /_FULL|UNWRITABLE/.test(text)))
+    expect(held.state).toBe('running')
+    await makeRoom()
+    expect(await until(client, run, ended)).toMatchObject({
+      state: 'succeeded',
+      jobs: [{}, {}, { metrics: { even: { k: 150, n: 300 } } }],
+    })
+    await expectInvariants({ client })
+  },
+)
