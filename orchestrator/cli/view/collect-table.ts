@@ -77,9 +77,9 @@ function footLines({ items, now, graceMs }: CollectView): Line[] {
   const waiting = items.filter(({ action }) => action === 'mark' || action === 'wait')
   if (waiting.length === 0) return []
   const first = Math.min(...waiting.map(({ goesAt }) => goesAt ?? now + graceMs))
-  const when = first <= now ? 'the next pass' : `a pass in ${shortDuration((first - now) / 1000)}`
+  const when = first <= now ? 'the next time' : `in ${shortDuration((first - now) / 1000)} at the earliest`
   const size = bytes(total(waiting, 'bytes'))
-  return [[span(`What is marked (${size}) goes with ${when} or later, unless something needs it by then.`, 'dim')]]
+  return [[span(`What is marked (${size}) is deleted ${when}, unless something needs it by then.`, 'dim')]]
 }
 
 const total = (items: Item[], what: 'objects' | 'bytes'): number => items.reduce((sum, item) => sum + item[what], 0)
