@@ -1,6 +1,7 @@
 import { type Attempt, isActive } from '../../run/job.ts'
 import { listPins, unpin } from '../../store/pins.ts'
 import type { Aggregates } from '../aggregates.ts'
+import { reportPath } from '../views/run-view.ts'
 import { type Context, poolAggregate } from './context.ts'
 
 /** What was found of reservations: lost ones put back, and those of nobody given back. */
@@ -38,12 +39,16 @@ export async function giveBackOrphans(context: Context, pool: string): Promise<n
 }
 
 /**
- * Lets go of what a control plane that died has left pinned, for a run that has ended or was never submitted. Not while
- * one is being submitted, which pins first.
+ * Lets go of what a control plane that died has left pinned, for a run that was never submitted, or has ended and has its
+ * report. Not while one is being submitted, which pins first.
  */
-export async function letGoOfPins({ store, aggregates }: Context): Promise<void> {
-  for (const run of (await listPins(store)).keys())
-    if (aggregates.runs.get(run)?.state !== 'running') await unpin(store, run)
+export async function letGoOfPins(context: Context): Promise<void> {
+  const { store, aggregates } = context
+  for (const id of (await listPins(store)).keys()) {
+    const run = aggregates.runs.get(id)
+    const isNeeded = run !== undefined && (run.state === 'running' || reportPath(context, run) === null)
+    if (!isNeeded) await unpin(store, id)
+  }
 }
 
 /** One that is placed or runs: of which job, and of which pool it has something. */

@@ -56,7 +56,7 @@ test('killed at each named step, one after the other: every run succeeds, and no
   const runs = await last.client.runs()
   expect(runs.length).toBeGreaterThan(1)
   for (const { run, pipeline: name } of runs) {
-    const view = await until(last.client, run, isFinal)
+    const view = await untilOver(last, run)
     expect([name, view.state, view.cells[0]?.metrics.even]).toEqual([name, 'succeeded', { k: 2, n: 3 }])
     expect([name, ...((await all.get(name)?.starts()) ?? []).toSorted()]).toEqual([
       name,
@@ -67,6 +67,7 @@ test('killed at each named step, one after the other: every run succeeds, and no
     await expectTidy(last, view)
   }
   await expectInvariants(last)
+  expect([...(await listPins(filesystemStore(join(state, 'store')))).keys()]).toEqual([])
   await last.stop()
 })
 
@@ -78,7 +79,7 @@ test('killed at stop-recorded, the next control plane sends the signal', async (
   await first.client.cancel(run, 'now').catch(() => null)
   await killed(first, run)
   const second = await startDaemon(state)
-  const view = await until(second.client, run, isFinal)
+  const view = await untilOver(second, run)
   expect(view.state).toBe('cancelled')
   expect(await starts()).toEqual(['count 0'])
   await expectTidy(second, view)
@@ -95,7 +96,7 @@ test('killed at claim-revoked, the next control plane knows that it never starte
   const second = await startDaemon(state, { ORCHESTRATE_FAULT: 'claim-revoked' }).catch(() => null)
   if (second) await killed(second, run)
   const third = await startDaemon(state)
-  const view = await until(third.client, run, isFinal)
+  const view = await untilOver(third, run)
   expect(view.state).toBe('cancelled')
   expect(await starts()).toEqual([])
   await expectTidy(third, view)
@@ -125,8 +126,11 @@ async function killed({ client, process }: Daemon, run?: string): Promise<void> 
   expect(process.signalCode).toBe('SIGKILL')
 }
 
-/** Over, its report written, its pins let go. */
-const isFinal = (view: RunView): boolean => ended(view) && view.report !== null
+/** Over, its report written, its pins let go: then nothing more is told of it. */
+async function untilOver({ client }: Daemon, run: string): Promise<RunView> {
+  await until(client, run, () => false).catch(() => {})
+  return client.run(run)
+}
 
 /** Nothing is held for what is over, and fences follow each other. */
 async function expectTidy({ client }: Daemon, { run, jobs, pool }: RunView): Promise<void> {
