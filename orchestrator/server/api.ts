@@ -248,6 +248,8 @@ export const Findings = z.object({
   running: z.int(),
   exited: z.int(),
   lost: z.int(),
+  /** Attempts that ran and that nothing knows: asked to save and end. */
+  strays: z.int(),
   reservations: z.object({ restored: z.int(), givenBack: z.int() }),
 })
 export type Findings = z.infer<typeof Findings>

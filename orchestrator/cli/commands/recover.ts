@@ -35,8 +35,8 @@ const causes: Record<Findings['cause'], string> = { start: 'at start', restart: 
 
 const when = (cause: Findings['cause'], at: number): string => (cause === 'asked' ? '' : `, ${ago(at, Date.now())}`)
 
-const hasChanged = ({ restored, tails, replaced, adopted, lost, reservations }: Findings): boolean =>
-  restored + tails + replaced + adopted + lost + reservations.restored + reservations.givenBack > 0
+const hasChanged = ({ restored, tails, replaced, adopted, lost, strays, reservations }: Findings): boolean =>
+  restored + tails + replaced + adopted + lost + strays + reservations.restored + reservations.givenBack > 0
 
 const lines: { name: string; of: (found: Findings) => string }[] = [
   { name: 'jobs and runs in the store', of: ({ store }) => count(store) },
@@ -50,6 +50,7 @@ const lines: { name: string; of: (found: Findings) => string }[] = [
   { name: 'attempts that run', of: ({ running }) => count(running) },
   { name: '  that ended meanwhile', of: ({ exited }) => count(exited) },
   { name: '  that are lost', of: ({ lost }) => count(lost) },
+  { name: '  that nothing knows, ended', of: ({ strays }) => count(strays) },
   { name: 'reservations put back', of: ({ reservations }) => count(reservations.restored) },
   { name: '  given back', of: ({ reservations }) => count(reservations.givenBack) },
   { name: 'seconds', of: ({ seconds }) => seconds.toFixed(seconds < 10 ? 2 : 0) },

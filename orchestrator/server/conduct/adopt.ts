@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { JobFile } from '../../protocol/job-file.ts'
-import { isOver, type Job } from '../../run/job.ts'
+import { isOver } from '../../run/job.ts'
 import { concurrently } from '../../store/concurrently.ts'
 import { type FenceClaim, readClaims } from '../../store/fences.ts'
 import type { NewJobEvent } from '../aggregates.ts'
 import type { Context } from './context.ts'
+import { readJobFile } from './read-job-file.ts'
 
 type Newest = { fence: number; claim: FenceClaim }
 
@@ -32,7 +30,7 @@ async function adopt(context: Context, key: string, shard: number, { fence, clai
   const job = context.aggregates.jobs.get(key)
   if (!job || (job.shards[shard]?.fence ?? 0) >= fence) return false
   const { attempt, host } = claim
-  const file = await launched(context, job, attempt)
+  const file = await readJobFile(context, job.planned.pool, attempt)
   if (file === null) return false
   context.log.warn({ job: key, attempt, host }, 'the placement of an attempt had got lost; it is taken up again')
   const { cores, gpus, resume } = file
@@ -44,17 +42,4 @@ async function adopt(context: Context, key: string, shard: number, { fence, clai
     return [...ready, { type: 'attempt.placed', shard, fence, attempt, host, cores, gpus, resume }]
   })
   return placed
-}
-
-/** The job.json that an attempt was launched with from this state directory, or null. */
-async function launched(context: Context, job: Job, attempt: string): Promise<JobFile | null> {
-  const path = join(context.engine(job.planned.pool).directory(attempt), 'job.json')
-  const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) return null
-  try {
-    const file = JobFile.safeParse(JSON.parse(text))
-    return file.data?.attempt === attempt ? file.data : null
-  } catch {
-    return null
-  }
 }

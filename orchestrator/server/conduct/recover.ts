@@ -8,6 +8,7 @@ import { abandonLost, observeAttempts, type Seen } from './abandon.ts'
 import { adoptAttempts } from './adopt.ts'
 import { conductRun } from './conduct-run.ts'
 import { type Context, poolAggregate } from './context.ts'
+import { endStrays } from './end-strays.ts'
 import { everything } from './look.ts'
 import { giveBackOrphans, reconcile } from './reconcile.ts'
 import { compareWithMemory, compareWithStore } from './restore.ts'
@@ -47,10 +48,11 @@ export class Recovery {
       fences = await adoptAttempts(context)
     }
     const seen = await abandonLost(context)
+    const strays = compared ? await endStrays(context, 'local') : 0
     const reservations = await reconcile(context)
     await this.#remember(redis.compared)
-    if (compared && compared.store + compared.ledger > 0)
-      this.#found({ cause: 'start', began, ...compared, ...fences, ...counts(seen), reservations })
+    if (compared && compared.store + compared.ledger + strays > 0)
+      this.#found({ cause: 'start', began, ...compared, ...fences, ...counts(seen), strays, reservations })
     this.#started = true
   }
 
@@ -76,7 +78,16 @@ export class Recovery {
     redis.compared = server
     await commands.clear()
     await commands.sendAll(everything(context))
-    return this.#found({ cause: 'restart', began, ...compared, fences: 0, adopted: 0, ...counts(seen), reservations })
+    return this.#found({
+      cause: 'restart',
+      began,
+      ...compared,
+      fences: 0,
+      adopted: 0,
+      ...counts(seen),
+      strays: 0,
+      reservations,
+    })
   }
 
   /** Somebody wants to know: the same, and fences and engines besides. */
@@ -103,6 +114,7 @@ export class Recovery {
       store,
       ...fences,
       ...counts(seen),
+      strays: 0,
       reservations: { restored: 0, givenBack },
     })
   }

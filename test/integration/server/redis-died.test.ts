@@ -1,3 +1,4 @@
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { startRedis } from '../../../orchestrator/ledger/start-redis.ts'
@@ -18,10 +19,8 @@ test('a Redis that is killed again and again under the daemon is started again, 
     await until(daemon.client, run, (view) => ended(view) || seen++ >= wait)
     const before = await redisPid(state)
     await killRedis(state)
-    const killed = Date.now()
     // Acknowledged again: by a new server.
     const second = await submitStages(daemon.client, `  n${wait}: { entry: count, with: { steps: ${wait + 2} } }`)
-    console.log(`killed -> a submission is acknowledged again: ${Date.now() - killed} ms`)
     expect(await redisPid(state)).not.toBe(before)
     expect((await until(daemon.client, second.run, ended)).state).toBe('succeeded')
   }
@@ -145,6 +144,26 @@ test('where another control plane has had the store meanwhile, the store is beli
   expect((await third.client.recover()).before[0]).toMatchObject({ cause: 'start', store: 5, replaced: 2, tails: 3 })
   expect((await third.client.run(run)).state).toBe('succeeded')
   expect((await third.client.run(run)).jobs.map((job) => job.attempts)).toEqual(view.jobs.map((job) => job.attempts))
+})
+
+test('what still runs and nothing knows is asked to save and end, and the same work starts anew', async () => {
+  const state = await makeState()
+  const first = await startDaemon(state, cores)
+  const stages = '  slow: { entry: count, with: { steps: 100, delay_ms: 50 } }'
+  const { run } = await submitStages(first.client, stages)
+  await until(first.client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 1)
+  const { attemptList } = await first.client.job('slow', run)
+  await first.kill()
+  await killRedis(state)
+  await removeFiles(state)
+  await rm(join(state, 'store/journal'), { recursive: true })
+  const second = await startDaemon(state, cores)
+  const exit = join(attemptList[0]?.directory ?? '', 'exit.json')
+  await untilExists(exit)
+  expect(JSON.parse(await readFile(exit, 'utf8'))).toMatchObject({ ranks: [{ code: 75 }] })
+  const again = await until(second.client, (await submitStages(second.client, stages)).run, ended)
+  expect(again).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }] })
+  expect((await second.client.job('slow', again.run)).attemptList).toMatchObject([{ fence: 2 }])
 })
 
 test('a store that holds nothing is one error', async () => {

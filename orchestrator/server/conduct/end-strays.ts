@@ -1,0 +1,24 @@
+import type { Context } from './context.ts'
+import { readJobFile } from './read-job-file.ts'
+
+/**
+ * Asks attempts to save and end that run here and that no ledger knows, now that it has been completed: their run was
+ * never acknowledged and got lost with Redis, or they were replaced. Nobody would ever collect what they make, and
+ * nobody counts what they use. Those of another store are another control plane's business. Returns how many.
+ */
+export async function endStrays(context: Context, pool: string): Promise<number> {
+  const known = new Set(
+    [...context.aggregates.jobs.values()].flatMap((job) => job.attempts.map(({ attempt }) => attempt)),
+  )
+  const engine = context.engine(pool)
+  const unknown = (await engine.list()).filter((attempt) => !known.has(attempt))
+  let ended = 0
+  for (const [attempt, { state }] of await engine.observe(unknown)) {
+    if (state !== 'running') continue
+    if ((await readJobFile(context, pool, attempt))?.store.url !== context.settings.store.url) continue
+    context.log.warn({ attempt }, 'an attempt that no ledger knows is asked to save and end')
+    await engine.signal(attempt, 'SIGTERM')
+    ended += 1
+  }
+  return ended
+}
