@@ -1,13 +1,13 @@
 import { Redis } from 'ioredis'
 import { OrchestrateError } from '../errors.ts'
+import { limits, reconnectPause } from '../limits.ts'
 import { type Keys, keysOf } from './keys.ts'
-import { limits, reconnectPause } from './limits.ts'
 import { parseRedisAddress, type RedisOptions, redactAddress } from './redis-address.ts'
 import { asRedisError } from './redis-errors.ts'
 
 /** A Redis that was found fit to use. */
 export type RedisLink = {
-  /** For short commands; each ends within `limits.command`, one way or the other. */
+  /** For short commands; each ends within `limits.redis.command`, one way or the other. */
   redis: Redis
   keys: Keys
   /** The address without its password. */
@@ -26,7 +26,7 @@ export type RedisLink = {
 
 /**
  * Connects to Redis and checks that it is fit: new enough, writable, and not one that throws keys away. `address` is a
- * URL or a socket's path. Throws REDIS_* within `limits.firstConnect`. Later losses of the connection are healed in the
+ * URL or a socket's path. Throws REDIS_* within `limits.redis.firstConnect`. Later losses of the connection are healed in the
  * background and told to `onError`.
  */
 export async function connectRedis(
@@ -36,7 +36,7 @@ export async function connectRedis(
 ): Promise<RedisLink> {
   const options: RedisOptions = {
     ...parseRedisAddress(address),
-    connectTimeout: limits.connect,
+    connectTimeout: limits.redis.connect,
     connectionName: 'orchestrate',
   }
   const shown = redactAddress(address)
@@ -61,6 +61,7 @@ export async function connectRedis(
           connectionName: name,
           maxRetriesPerRequest: null,
           retryStrategy: reconnectPause,
+          socketTimeout: limits.redis.consumerSilence,
         })
         more.on('error', onError)
         return more
@@ -78,21 +79,21 @@ async function connect(options: RedisOptions, shown: string, onError: (error: Er
   let last: Error | null = null
   const redis = new Redis({
     ...options,
-    commandTimeout: limits.command,
-    maxRetriesPerRequest: limits.commandRetries,
-    retryStrategy: (times) => (connected || times < limits.firstConnectAttempts ? reconnectPause(times) : null),
+    commandTimeout: limits.redis.command,
+    maxRetriesPerRequest: limits.redis.commandRetries,
+    retryStrategy: (times) => (connected || times < limits.redis.firstConnectAttempts ? reconnectPause(times) : null),
   })
   redis.on('error', (error) => {
     last = error
     if (connected) onError(error)
     else if (/^(NOAUTH|WRONGPASS|NOPERM)/.test(error.message)) redis.disconnect()
   })
-  const gone = () => asRedisError(last ?? new Error(`no answer within ${limits.firstConnect / 1000} s`), shown)
+  const gone = () => asRedisError(last ?? new Error(`no answer within ${limits.redis.firstConnect / 1000} s`), shown)
   await new Promise<void>((resolve, reject) => {
     const deadline = setTimeout(() => {
       redis.disconnect()
       reject(gone())
-    }, limits.firstConnect)
+    }, limits.redis.firstConnect)
     redis.once('ready', () => {
       clearTimeout(deadline)
       connected = true

@@ -3,6 +3,7 @@ import { access, constants, readdir } from 'node:fs/promises'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { OrchestrateError } from '../errors.ts'
+import { limits } from '../limits.ts'
 
 export type RedisServer = { binary: string; version: string }
 
@@ -57,7 +58,7 @@ async function firstUsable(candidates: string[]): Promise<RedisServer | null> {
 async function versionOf(binary: string): Promise<string | null> {
   try {
     await access(binary, constants.X_OK)
-    const { stdout } = await promisify(execFile)(binary, ['--version'], { timeout: 30_000 })
+    const { stdout } = await promisify(execFile)(binary, ['--version'], { timeout: limits.redis.version })
     return /\bv=(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? null
   } catch {
     return null // not there, or not for this machine: the next one

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { limits } from '../limits.ts'
 import type { RedisLink } from './connect-redis.ts'
 import type { Keys } from './keys.ts'
-import { limits } from './limits.ts'
 import { asRedisError, restarted } from './redis-errors.ts'
 import { loadScript, runScript } from './run-script.ts'
 
@@ -131,7 +131,7 @@ export class Ledger {
           nonce,
           time,
           now,
-          now - limits.endedKept,
+          now - limits.redis.endedKept,
           mirrored ? '1' : '0',
           this.#link.compared,
           attempts.length,

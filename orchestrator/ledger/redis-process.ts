@@ -1,7 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { limits } from './limits.ts'
+import { limits } from '../limits.ts'
 
 /**
  * What a Redis socket says.
@@ -12,7 +12,7 @@ import { limits } from './limits.ts'
 export type Pong = 'absent' | 'silent' | 'loading' | 'ready'
 
 export async function ping(socket: string): Promise<Pong> {
-  const reply = await talk(socket, 'PING\r\n', limits.ping)
+  const reply = await talk(socket, 'PING\r\n', limits.redis.ping)
   if (reply === null) return 'absent'
   if (reply === '') return 'silent'
   return reply.startsWith('-LOADING') ? 'loading' : 'ready'
@@ -20,10 +20,10 @@ export async function ping(socket: string): Promise<Pong> {
 
 /** Asks a Redis to write its file and end; resolves when it has let go of its socket and its process is gone. */
 export async function shutDown(socket: string, pid: number | null): Promise<void> {
-  await talk(socket, 'SHUTDOWN\r\n', limits.stop)
-  const deadline = Date.now() + limits.stop
+  await talk(socket, 'SHUTDOWN\r\n', limits.redis.stop)
+  const deadline = Date.now() + limits.redis.stop
   while (Date.now() < deadline && ((await ping(socket)) !== 'absent' || (pid !== null && (await isAlive(pid)))))
-    await pause(limits.poll)
+    await pause(limits.redis.poll)
 }
 
 /** Whether a process is a Redis that works in `folder`: pids are reused, but its place and name tell. */

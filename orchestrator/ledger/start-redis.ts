@@ -3,8 +3,8 @@ import { access, chmod, mkdir, readFile, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ErrorCode, OrchestrateError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { defaultSearch, findRedisServer, major, type RedisServer, type Search } from './find-redis-server.ts'
-import { limits } from './limits.ts'
 import { isRedisOf, ping, shutDown } from './redis-process.ts'
 import { socketPath } from './socket-path.ts'
 
@@ -70,7 +70,7 @@ async function launch(server: RedisServer, socket: string, folder: string): Prom
 
 /** Waits until a Redis answers, or is `absent` and no longer expected. */
 async function settled(socket: string, folder: string, isExpected: () => boolean): Promise<'ready' | 'absent'> {
-  const deadline = Date.now() + limits.start
+  const deadline = Date.now() + limits.redis.start
   for (;;) {
     const wasExpected = isExpected()
     const pong = await ping(socket)
@@ -78,10 +78,10 @@ async function settled(socket: string, folder: string, isExpected: () => boolean
     if (Date.now() > deadline) {
       throw new OrchestrateError(
         'REDIS_FAILED',
-        `Redis did not answer on ${socket} within ${limits.start / 1000} s: ${await lastWords(folder)}`,
+        `Redis did not answer on ${socket} within ${limits.redis.start / 1000} s: ${await lastWords(folder)}`,
       )
     }
-    await pause(limits.poll)
+    await pause(limits.redis.poll)
   }
 }
 
@@ -106,14 +106,14 @@ async function endSocketless(folder: string): Promise<void> {
   const pid = await readPid(folder)
   if (pid === null || !(await isRedisOf(pid, folder))) return
   process.kill(pid, 'SIGTERM')
-  const deadline = Date.now() + limits.stop
+  const deadline = Date.now() + limits.redis.stop
   while (await isRedisOf(pid, folder)) {
     if (Date.now() > deadline)
       throw new OrchestrateError(
         'REDIS_FAILED',
         `Redis (pid ${pid}) holds ${folder}, but has no socket and doesn't end`,
       )
-    await pause(limits.poll)
+    await pause(limits.redis.poll)
   }
 }
 

@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Job, Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { disconnect, type RedisLink } from '../ledger/connect-redis.ts'
-import { limits } from '../ledger/limits.ts'
 import { asRedisError } from '../ledger/redis-errors.ts'
+import { limits } from '../limits.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import { wakeTime } from './wake-time.ts'
 
@@ -39,7 +39,7 @@ export class Commands {
   readonly #over = new AbortController()
   #replacing: Promise<void> = Promise.resolve()
 
-  constructor(link: RedisLink, log: Log, timing: Timing = limits) {
+  constructor(link: RedisLink, log: Log, timing: Timing = limits.queue) {
     this.#link = link
     this.#log = log
     this.#timing = timing
@@ -52,7 +52,7 @@ export class Commands {
         removeOnComplete: true,
         removeOnFail: true,
         attempts: Number.MAX_SAFE_INTEGER,
-        backoff: { type: 'fixed', delay: 1000 },
+        backoff: { type: 'fixed', delay: limits.queue.handOver },
       },
     })
     this.#queue.on('error', (error) => this.#log.warn({ err: error }, 'the command queue has trouble'))
@@ -95,7 +95,7 @@ export class Commands {
       lockDuration: this.#timing.lock,
       stalledInterval: this.#timing.stalledCheck,
       maxStalledCount: Number.MAX_SAFE_INTEGER, // a look whose process died is not to blame
-      runRetryDelay: limits.reconnectPause,
+      runRetryDelay: limits.redis.reconnectPause,
     })
     const own = { worker, redis }
     worker.on('error', (error) => {
@@ -123,7 +123,7 @@ export class Commands {
     await disconnect(redis)
     while (!this.#over.signal.aborted) {
       try {
-        await pause(limits.reconnectPause, undefined, { signal: this.#over.signal })
+        await pause(limits.redis.reconnectPause, undefined, { signal: this.#over.signal })
         await this.clear()
         await askAgain()
         return await again()
@@ -143,7 +143,7 @@ export class Commands {
     }
   }
 
-  /** Takes no more requests, waits for the handlers that run (at most `limits.close`), and lets go of Redis. */
+  /** Takes no more requests, waits for the handlers that run (at most `limits.queue.close`), and lets go of Redis. */
   async close(): Promise<void> {
     this.#over.abort()
     await this.#replacing
@@ -199,7 +199,7 @@ async function end(worker: Worker, redis: Redis, handlers: Iterable<Promise<void
   const away = redis.status !== 'ready'
   const farewell = away ? Promise.allSettled(handlers) : worker.close()
   const over = new AbortController()
-  await Promise.race([farewell, pause(limits.close, undefined, { signal: over.signal }).catch(() => {})])
+  await Promise.race([farewell, pause(limits.queue.close, undefined, { signal: over.signal }).catch(() => {})])
   over.abort()
   if (away) await worker.close(true)
   await disconnect(redis)

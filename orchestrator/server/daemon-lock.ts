@@ -5,9 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { OrchestrateError } from '../errors.ts'
-
-/** How long the owner has to write its pid after it took the lock. */
-const OWNER_MS = 1_000
+import { limits } from '../limits.ts'
 
 /**
  * Holds the state directory's lock for as long as this process lives; DAEMON_RUNNING, with the owner's pid, when another
@@ -68,7 +66,7 @@ async function lock(stateDir: string, how: '--nonblock' | '--exclusive'): Promis
 
 /** The process that wrote its pid into the lock; whoever took it just now is given a moment. */
 async function ownerPid(stateDir: string): Promise<number | null> {
-  const deadline = Date.now() + OWNER_MS
+  const deadline = Date.now() + limits.control.ownerPid
   for (;;) {
     const pid = Number.parseInt(await readFile(lockPath(stateDir), 'utf8').catch(() => ''), 10)
     if (pid > 0 && isAlive(pid)) return pid

@@ -2,6 +2,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { limits } from '../limits.ts'
 import type { Health } from './api.ts'
 import { buildId, version } from './build-id.ts'
 import { report } from './conduct/conduct-run.ts'
@@ -23,8 +24,6 @@ import { makeStateDir, type Settings } from './settings.ts'
 import { superviseRedis } from './supervise-redis.ts'
 import { type Undo, unwind } from './undo.ts'
 import { reportPath } from './views/run-view.ts'
-
-const SWEEP_MS = 10_000
 
 export type Daemon = {
   health: () => Health
@@ -93,7 +92,7 @@ function sweep(context: Context, undo: Undo): void {
       .finally(() => {
         sweeping = null
       })
-  }, SWEEP_MS)
+  }, limits.daemon.sweep)
   undo.push(async () => {
     clearInterval(timer)
     await sweeping

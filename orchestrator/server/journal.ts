@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { faultPoint } from '../fault-point.ts'
 import type { Ledger, Unmirrored } from '../ledger/ledger.ts'
+import { limits } from '../limits.ts'
 import { concurrently } from '../store/concurrently.ts'
 import { appendSegment } from '../store/journal.ts'
 import type { Store } from '../store/store.ts'
@@ -41,7 +42,7 @@ export class Journal {
   start(): void {
     this.#timer ??= setInterval(() => {
       this.flush().catch((error: unknown) => this.#log.warn({ err: error }, 'journal not mirrored; trying again'))
-    }, 1000)
+    }, limits.daemon.mirror)
   }
 
   /** Takes events that the ledger has: to be mirrored with the next flush. What was kept before is not kept twice. */

@@ -2,8 +2,8 @@ import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { OrchestrateError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { type Owner, untilFree } from '../store/control.ts'
-import { limits } from '../store/limits.ts'
 import { openStore } from '../store/open-store.ts'
 import { type Daemon, startLocked } from './daemon.ts'
 import { awaitStateDir } from './daemon-lock.ts'
@@ -30,7 +30,7 @@ export async function standBy(settings: Settings, log: Logger, follows: (whom: s
       if (!waited || !isStoreTrouble(error)) throw error
       // The owner has the same trouble, and is still there when it is over.
       log.warn({ err: error }, 'standing by, and the store can not be looked at; trying again')
-      await pause(limits.follow)
+      await pause(limits.control.follow)
       continue
     }
     try {

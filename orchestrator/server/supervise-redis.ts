@@ -1,13 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { OrchestrateError } from '../errors.ts'
-import { limits } from '../ledger/limits.ts'
 import { asRedisError } from '../ledger/redis-errors.ts'
+import { limits } from '../limits.ts'
 import type { Context } from './conduct/context.ts'
 import { everything } from './conduct/look.ts'
 import type { Undo } from './undo.ts'
-
-/** An embedded Redis that ended longer ago than this has recovered: the next end is the first again. */
-const FORGIVEN_MS = 60_000
 
 /**
  * Sees to Redis while the daemon lives. Our own is started again as soon as the connection to it ends; whichever it is,
@@ -23,7 +20,7 @@ export function superviseRedis(context: Context, again: (() => Promise<void>) | 
 
   const beat = async (): Promise<void> => {
     try {
-      await answered(redis.redis.set(redis.keys.probe, '1', 'PX', limits.heartbeat), redis.shown)
+      await answered(redis.redis.set(redis.keys.probe, '1', 'PX', limits.redis.heartbeat), redis.shown)
       if ((await redis.runId()) !== redis.compared) await recovery.again()
       await aggregates.freshenAll()
       if (!troubles.clear('redis')) return
@@ -40,9 +37,10 @@ export function superviseRedis(context: Context, again: (() => Promise<void>) | 
   }
   const restart = async (start: () => Promise<void>): Promise<void> => {
     while (!stop.signal.aborted && redis.redis.status !== 'ready') {
-      const recent = ends.filter((at) => Date.now() - at < FORGIVEN_MS).length
+      const recent = ends.filter((at) => Date.now() - at < limits.redis.forgiven).length
       ends.splice(0, ends.length - recent)
-      const wait = recent === 0 ? 0 : Math.min(limits.restartLongest, limits.restartFirst * 2 ** (recent - 1))
+      const wait =
+        recent === 0 ? 0 : Math.min(limits.redis.restartLongest, limits.redis.restartFirst * 2 ** (recent - 1))
       await pause(wait, undefined, { signal: stop.signal })
       ends.push(Date.now())
       try {
@@ -68,7 +66,7 @@ export function superviseRedis(context: Context, again: (() => Promise<void>) | 
   }
   redis.redis.on('close', onClose)
   redis.redis.on('ready', look)
-  const timer = setInterval(look, limits.heartbeat)
+  const timer = setInterval(look, limits.redis.heartbeat)
   undo.push(async () => {
     stop.abort()
     clearInterval(timer)
@@ -82,7 +80,7 @@ export function superviseRedis(context: Context, again: (() => Promise<void>) | 
 /** A command is tried again over reconnects for long; this says much sooner that nobody answers. */
 async function answered(reply: Promise<unknown>, address: string): Promise<void> {
   const over = new AbortController()
-  const silent = pause(limits.silence, undefined, { signal: over.signal }).then(() => {
+  const silent = pause(limits.redis.silence, undefined, { signal: over.signal }).then(() => {
     throw new OrchestrateError('REDIS_UNREACHABLE', `Redis at ${address} does not answer`)
   })
   try {

@@ -1,10 +1,10 @@
-import { limits } from './limits.ts'
+import { limits } from '../limits.ts'
 
 /** Does the work for all items, a few side by side, and keeps their order. The first failure stops what has not begun. */
 export async function concurrently<T, R>(
   items: Iterable<T>,
   work: (item: T) => Promise<R>,
-  atOnce: number = limits.objectsAtOnce,
+  atOnce: number = limits.store.objectsAtOnce,
 ): Promise<R[]> {
   const queue = [...items].entries()
   const results: R[] = []

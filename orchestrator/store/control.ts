@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import { OrchestrateError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { Heartbeat, holdControl } from './hold-control.ts'
 import { readJson, toJson } from './json.ts'
 import { layout } from './layout.ts'
-import { limits } from './limits.ts'
 import type { Store } from './store.ts'
 
 const Owner = z.object({ stateDir: z.string(), host: z.string(), pid: z.int() })
@@ -74,8 +74,8 @@ export async function untilFree(store: Store, owner: Owner, follows: (owner: Own
     if (beat?.state === 'released') return
     const seen = `${epoch} ${beat?.at}`
     if (seen !== last.beat) last = { beat: seen, at: performance.now() }
-    if (performance.now() - last.at > limits.silence + limits.storeClock) return
-    await pause(limits.follow)
+    if (performance.now() - last.at > limits.control.silence + limits.control.storeClock) return
+    await pause(limits.control.follow)
   }
 }
 
@@ -98,7 +98,7 @@ async function mayFollow(store: Store, epoch: number, owner: Owner): Promise<voi
   const beat = await readJson(store, layout.heartbeat(epoch), Heartbeat)
   if (beat?.state === 'released') return
   const silence = (await storeTime(store)) - (await lastSeen(store, epoch))
-  if (silence > limits.silence) return
+  if (silence > limits.control.silence) return
   throw new OrchestrateError(
     'STORE_OWNED',
     `${store.url} belongs to the control plane of ${claim.stateDir} on ${claim.host} (pid ${claim.pid}), seen ${Math.max(0, Math.round(silence / 1000))} s ago`,

@@ -3,9 +3,9 @@ import { link, readdir, readFile, rename, rm, rmdir, stat, unlink } from 'node:f
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { OrchestrateError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { errno, inFolder } from './file-error.ts'
 import { asFolder, byBytes, checkKey, halfWritten, scratch } from './key.ts'
-import { limits } from './limits.ts'
 import { digestFile, fillFile, linkOrCopy, makeFolder, syncFile, syncFolder, writeNew } from './local-file.ts'
 import { probeStore } from './probe.ts'
 import type { ObjectInfo, Store } from './store.ts'
@@ -226,6 +226,6 @@ export function filesystemStore(root: string): Store {
 async function sweep(folder: string) {
   for (const name of await readdir(folder).catch(() => [])) {
     const age = Date.now() - Number.parseInt(name, 10)
-    if (age > limits.leftoverAge) await rm(join(folder, name), { force: true })
+    if (age > limits.store.leftoverAge) await rm(join(folder, name), { force: true })
   }
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { OrchestrateError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Control, Told } from './control.ts'
 import { toJson } from './json.ts'
 import { layout } from './layout.ts'
-import { limits } from './limits.ts'
 import type { Store } from './store.ts'
 
 export const Heartbeat = z.object({ state: z.enum(['alive', 'released']), at: z.number() })
@@ -40,13 +40,13 @@ export async function holdControl(store: Store, epoch: number, told: Told): Prom
     })
     return beating
   }
-  const isOld = (time: number): boolean => Math.abs(Date.now() - time) > limits.lease
+  const isOld = (time: number): boolean => Math.abs(Date.now() - time) > limits.control.lease
   const throwIfLost = (): void => {
     if (isLost) throw new OrchestrateError('CONTROL_LOST', `${store.url} belongs to another control plane now`)
   }
 
   await beat()
-  const timer = setInterval(() => beatOnce().catch(told.beatFailed), limits.beat)
+  const timer = setInterval(() => beatOnce().catch(told.beatFailed), limits.control.beat)
   timer.unref()
   return {
     epoch,

@@ -14,10 +14,10 @@ import {
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { OrchestrateError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { StoreAddress } from '../protocol/job-file.ts'
 import { isLocal } from './file-error.ts'
 import { asFolder, byBytes, checkKey } from './key.ts'
-import { limits } from './limits.ts'
 import { fillFile } from './local-file.ts'
 import { probeStore } from './probe.ts'
 import { status, translate } from './s3-error.ts'
@@ -55,7 +55,7 @@ export function s3Store(address: StoreAddress): Store {
         try {
           return await use(body)
         } catch (error) {
-          if (attempt === limits.attempts || isLocal(error)) throw error
+          if (attempt === limits.store.attempts || isLocal(error)) throw error
         }
       }
     })
@@ -82,8 +82,8 @@ export function s3Store(address: StoreAddress): Store {
             return 'created'
           } catch (error) {
             if (status(error) === 412) return 'exists'
-            if (status(error) !== 409 || conflict === limits.conflicts) throw error
-            await pause(limits.conflictPause * (1 + Math.random()))
+            if (status(error) !== 409 || conflict === limits.store.conflicts) throw error
+            await pause(limits.store.conflictPause * (1 + Math.random()))
           }
         }
       }),
@@ -104,8 +104,8 @@ export function s3Store(address: StoreAddress): Store {
         const upload = new Upload({
           client,
           params: { ...target, Body: Readable.from(counted.through(source), { objectMode: false }) },
-          partSize: Math.max(limits.partBytes, Math.ceil(size / limits.maxParts)),
-          queueSize: limits.partsAtOnce,
+          partSize: Math.max(limits.store.partBytes, Math.ceil(size / limits.store.maxParts)),
+          queueSize: limits.store.partsAtOnce,
         })
         await upload.done().finally(() => source.destroy())
         return counted.digest()
@@ -192,11 +192,11 @@ function connect(address: StoreAddress): S3Client {
     // Many servers other than Amazon's reject the trailing checksums that the SDK adds by default.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: limits.attempts,
+    maxAttempts: limits.store.attempts,
     requestHandler: {
-      connectionTimeout: limits.connectTimeout,
-      socketTimeout: limits.idleTimeout,
-      requestTimeout: limits.requestTimeout,
+      connectionTimeout: limits.store.connectTimeout,
+      socketTimeout: limits.store.idleTimeout,
+      requestTimeout: limits.store.requestTimeout,
       throwOnRequestTimeout: true,
     },
   })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { limits } from '../limits.ts'
 import { errno, onThisHost } from './file-error.ts'
-import { limits } from './limits.ts'
 import { syncFolder } from './local-file.ts'
 
 const underWay = new Map<string, Promise<void>>()
@@ -53,6 +53,6 @@ async function sweep(parent: string): Promise<void> {
     if (!name.startsWith('.making-')) continue
     const path = join(parent, name)
     const found = await stat(path).catch(() => null)
-    if (found && Date.now() - found.mtimeMs > limits.leftoverAge) await rm(path, { recursive: true, force: true })
+    if (found && Date.now() - found.mtimeMs > limits.store.leftoverAge) await rm(path, { recursive: true, force: true })
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { OrchestrateError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import {
   AttemptView,
   CheckpointView,
@@ -66,7 +67,7 @@ export function createClient(target: Target) {
 
   return {
     target,
-    health: () => get(Health, '/health'),
+    health: () => ask(Health, { method: 'GET', path: '/api/v1/health', within: limits.client.health }),
     invariants: () => get(InvariantsView, '/invariants'),
     stop: () => post(z.unknown(), '/stop'),
     recover: () => post(RecoverView, '/recover'),

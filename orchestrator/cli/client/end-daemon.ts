@@ -3,22 +3,21 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { OrchestrateError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import type { Health } from '../../server/api.ts'
 import type { Client } from './client.ts'
-
-const patienceMs = 120_000
 
 /** Asks a daemon to end, and waits until it has: until its lock is free, which it gives back last of all. */
 export async function endDaemon({ client, health }: { client: Client; health: Health }): Promise<void> {
   await client.stop()
-  const deadline = performance.now() + patienceMs
+  const deadline = performance.now() + limits.client.end
   while (performance.now() < deadline) {
     if (await hasEnded(client, health)) return
     await setTimeout(50)
   }
   throw new OrchestrateError(
     'DAEMON_RUNNING',
-    `the daemon was asked to end ${patienceMs / 1000} s ago and is still there`,
+    `the daemon was asked to end ${limits.client.end / 1000} s ago and is still there`,
   )
 }
 

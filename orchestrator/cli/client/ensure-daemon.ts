@@ -1,15 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
 import { OrchestrateError } from '../../errors.ts'
 import { socketPath } from '../../ledger/socket-path.ts'
+import { limits } from '../../limits.ts'
 import type { Health } from '../../server/api.ts'
 import { type Client, createClient } from './client.ts'
 import { endDaemon } from './end-daemon.ts'
 import { startDaemon } from './start-daemon.ts'
 
 export type Found = { client: Client; health: Health }
-
-/** Generous: a machine that is busy starts nothing fast. */
-const patienceMs = 120_000
 
 /** The daemon of a state directory if it answers, or null. */
 export async function findDaemon(state: string): Promise<Found | null> {
@@ -27,7 +25,7 @@ export async function findDaemon(state: string): Promise<Found | null> {
  * first: its attempts go on, and the new one adopts them.
  */
 export async function ensureDaemon(state: string, isAcceptable: (health: Health) => boolean): Promise<Found> {
-  const deadline = performance.now() + patienceMs
+  const deadline = performance.now() + limits.client.start
   while (performance.now() < deadline) {
     const found = await findDaemon(state)
     if (found !== null) {

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { limits } from '../../limits.ts'
 
 /** Where a daemon answers: a unix socket of this machine, or an address. */
 export type Target = { kind: 'socket'; path: string } | { kind: 'url'; url: string }
@@ -9,10 +10,15 @@ export type Sent = {
   path: string
   body?: { type: 'application/json' | 'application/octet-stream'; data: string | Uint8Array }
   signal?: AbortSignal
+  /** Milliseconds until the head of the response is here. */
+  within?: number
 }
 
 /** One request; resolves with the response once its head is here, rejects when nobody answers. */
-export function send(target: Target, { method, path, body, signal }: Sent): Promise<IncomingMessage> {
+export function send(
+  target: Target,
+  { method, path, body, signal, within = limits.client.answer }: Sent,
+): Promise<IncomingMessage> {
   const headers: Record<string, string | number> = { accept: 'application/json, text/event-stream, text/plain' }
   if (body !== undefined) {
     headers['content-type'] = body.type
@@ -20,12 +26,19 @@ export function send(target: Target, { method, path, body, signal }: Sent): Prom
   }
   const options: RequestOptions = { method, headers, ...(signal === undefined ? {} : { signal }) }
   return new Promise((resolve, reject) => {
-    const done = (response: IncomingMessage) => resolve(response)
+    const done = (response: IncomingMessage) => {
+      clearTimeout(late)
+      resolve(response)
+    }
     const request =
       target.kind === 'socket'
         ? httpRequest({ ...options, socketPath: target.path, path }, done)
         : toUrl(target.url, path, options, done)
-    request.on('error', reject)
+    const late = setTimeout(() => request.destroy(new Error(`no answer within ${within / 1000} s`)), within)
+    request.on('error', (error) => {
+      clearTimeout(late)
+      reject(error)
+    })
     request.end(body?.data)
   })
 }

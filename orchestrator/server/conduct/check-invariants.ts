@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { OrchestrateError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 import { concurrently } from '../../store/concurrently.ts'
 import { readJournal } from '../../store/journal.ts'
 import { jobAggregate, runAggregate } from '../aggregates.ts'
@@ -7,15 +8,13 @@ import { type Extent, findViolations, type Snapshot, type Violation } from '../i
 import type { Context } from './context.ts'
 import { activeAttempts } from './reconcile.ts'
 
-/** What is found is looked for again after each of these: only what is there every time is no step under way. */
-const PAUSES_MS = [1_000, 4_000]
 /** Of jobs, and of runs: the newest have their journals read through; older ones may be many, and have been before. */
 const JOURNALS = 100
 
 /** Violations of the invariants, as things are now. Empty: none, at the first look. */
 export async function checkInvariants(context: Context): Promise<Violation[]> {
   let found = findViolations(await takeSnapshot(context))
-  for (const ms of PAUSES_MS) {
+  for (const ms of limits.daemon.invariantLooks) {
     if (found.length === 0) return []
     await pause(ms)
     const again = new Set(findViolations(await takeSnapshot(context)).map(nameOf))

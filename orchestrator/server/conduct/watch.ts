@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Signal } from '../../engines/engine.ts'
 import { faultPoint } from '../../fault-point.ts'
+import { limits } from '../../limits.ts'
 import { classifyExit } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, StopReason } from '../../run/job-events.ts'
@@ -11,8 +12,6 @@ import { jobAggregate } from '../aggregates.ts'
 import type { Context } from './context.ts'
 import { isDiskFull } from './is-disk-full.ts'
 import { listened } from './listened.ts'
-
-const RETRY_MS = 1000
 
 /** Sees to it that somebody waits for the attempt's end, and records the end once it is there. */
 export async function watch(context: Context, job: Job, shard: number, fence: number): Promise<void> {
@@ -34,7 +33,7 @@ export async function watch(context: Context, job: Job, shard: number, fence: nu
     .catch((error: unknown) => {
       if (stop.signal.aborted) return
       context.log.error({ err: error, attempt: attempt.attempt }, 'watching failed; trying again')
-      return pause(RETRY_MS, undefined, { signal: stop.signal }).catch(() => {})
+      return pause(limits.daemon.watchRetry, undefined, { signal: stop.signal }).catch(() => {})
     })
     .finally(() => {
       context.watched.delete(attempt.attempt)

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { ErrorCode } from '../../../orchestrator/errors.ts'
 import { connectRedis, type RedisLink } from '../../../orchestrator/ledger/connect-redis.ts'
 import { Ledger } from '../../../orchestrator/ledger/ledger.ts'
-import { limits } from '../../../orchestrator/ledger/limits.ts'
+import { limits } from '../../../orchestrator/limits.ts'
 import { shortFolder, someNamespace, type TestRedis, testRedis } from './redis.ts'
 
 let redis: TestRedis
@@ -86,7 +86,7 @@ test('where nobody listens, the coded error comes within the bound', async () =>
   const started = Date.now()
   await expect(attempt('redis://127.0.0.1:1')).rejects.toEqual(code('REDIS_UNREACHABLE'))
   await expect(attempt(join(folder, 'no.sock'))).rejects.toEqual(code('REDIS_UNREACHABLE'))
-  expect(Date.now() - started).toBeLessThan(8 * limits.firstConnect)
+  expect(Date.now() - started).toBeLessThan(8 * limits.redis.firstConnect)
   await rm(folder, { recursive: true })
 })
 

@@ -7,8 +7,8 @@ import type { ErrorCode } from '../../../orchestrator/errors.ts'
 import { connectRedis } from '../../../orchestrator/ledger/connect-redis.ts'
 import { findRedisServer } from '../../../orchestrator/ledger/find-redis-server.ts'
 import { Ledger } from '../../../orchestrator/ledger/ledger.ts'
-import { limits } from '../../../orchestrator/ledger/limits.ts'
 import { type EmbeddedRedis, startRedis } from '../../../orchestrator/ledger/start-redis.ts'
+import { limits } from '../../../orchestrator/limits.ts'
 import { shortFolder } from './redis.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
@@ -139,7 +139,7 @@ test('one that is killed at this moment is no reason to wait: the next is starte
     redis = await startRedis(state)
     expect(redis.pid).not.toBe(before)
     expect(redis.adopted).toBe(false)
-    expect(Date.now() - began).toBeLessThan(limits.start) // it is not the deadline that ends the waiting
+    expect(Date.now() - began).toBeLessThan(limits.redis.start) // it is not the deadline that ends the waiting
   }
   await redis.stop()
 })

@@ -3,23 +3,39 @@ import { findImports } from './find-imports.ts'
 
 /**
  * The rooms of `orchestrator/`, and into which others each may look. A file that lies in no room is a floor to stand on:
- * errors.ts for all, fault-point.ts for those that do things.
+ * errors.ts for all, limits.ts and
+ * fault-point.ts for those that do things.
  */
 const MAY_USE: Record<string, readonly string[]> = {
   errors: [],
+  limits: [],
   'fault-point': [],
   protocol: ['errors'],
   spec: ['errors', 'protocol'],
   plan: ['errors', 'protocol', 'spec'],
   run: ['errors', 'protocol', 'spec', 'plan'],
   report: ['errors', 'protocol', 'spec', 'plan', 'run'],
-  store: ['errors', 'fault-point', 'protocol'],
-  ledger: ['errors', 'fault-point', 'protocol'],
-  queue: ['errors', 'fault-point', 'protocol', 'ledger'],
-  engines: ['errors', 'fault-point', 'protocol', 'store', 'ledger', 'queue'],
-  server: ['errors', 'fault-point', 'protocol', 'spec', 'plan', 'run', 'report', 'store', 'ledger', 'queue', 'engines'],
+  store: ['errors', 'limits', 'fault-point', 'protocol'],
+  ledger: ['errors', 'limits', 'fault-point', 'protocol'],
+  queue: ['errors', 'limits', 'fault-point', 'protocol', 'ledger'],
+  engines: ['errors', 'limits', 'fault-point', 'protocol', 'store', 'ledger', 'queue'],
+  server: [
+    'errors',
+    'limits',
+    'fault-point',
+    'protocol',
+    'spec',
+    'plan',
+    'run',
+    'report',
+    'store',
+    'ledger',
+    'queue',
+    'engines',
+  ],
   cli: [
     'errors',
+    'limits',
     'fault-point',
     'protocol',
     'spec',

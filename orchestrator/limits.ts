@@ -1,0 +1,114 @@
+/**
+ * Every time-out, retry and bound of what the control plane asks of others, in one place; times in milliseconds.
+ * Generous, because a laptop under load can be slow for minutes; finite, because nobody should wait for what isn't there.
+ */
+export const limits = {
+  redis: {
+    /** One attempt to connect: covers a network that swallows packets. */
+    connect: 5_000,
+    /** All attempts to connect for the first time, together. */
+    firstConnect: 12_000,
+    /** Attempts to connect for the first time: a refused connection is retried, as a server may just be starting. */
+    firstConnectAttempts: 4,
+    /** Longest wait between two attempts to reconnect. */
+    reconnectPause: 1_000,
+    /** One command, its retries over reconnects included. */
+    command: 20_000,
+    /** Reconnects that one command survives. */
+    commandRetries: 8,
+    /** Silence after a command of a consumer, which may wait for work for ten seconds, before its connection counts as dead. */
+    consumerSilence: 30_000,
+    /** From starting the embedded Redis until it answers; loading a large append-only file takes a while. */
+    start: 60_000,
+    /** For the embedded Redis to write its file and go. */
+    stop: 30_000,
+    /** One PING on the embedded Redis's socket. */
+    ping: 5_000,
+    /** How often Redis is written to, to see whether it takes it; and how long it may take to answer that before it counts as away. */
+    heartbeat: 2_000,
+    silence: 5_000,
+    /** First pause before the embedded Redis is started once more after it ended again; doubles with each end within `forgiven`. */
+    restartFirst: 250,
+    restartLongest: 15_000,
+    forgiven: 60_000,
+    /** Pause between two looks at a socket that is about to appear, or to go. */
+    poll: 10,
+    /** `redis-server --version`, of each that may be used. */
+    version: 30_000,
+    /** How long the ids of ended attempts are kept, so that a late reservation for one is refused. */
+    endedKept: 30 * 24 * 3_600_000,
+  },
+
+  queue: {
+    /** A look that a worker holds is given to another one this long after the last sign of life. */
+    lock: 15_000,
+    /** How often a worker searches for looks whose worker died. */
+    stalledCheck: 5_000,
+    /** First pause after a handler failed; doubles with each failure in a row. */
+    retryFirst: 200,
+    retryLongest: 30_000,
+    /** Pause before a message that BullMQ itself could not hand over is tried again. */
+    handOver: 1_000,
+    /** For workers to finish what they have in hand, at close. */
+    close: 30_000,
+  },
+
+  store: {
+    /** Tries of one S3 request, and of one download that breaks off in the middle. */
+    attempts: 4,
+    connectTimeout: 5_000,
+    /** Silence on a connection before the request is tried again. */
+    idleTimeout: 20_000,
+    /** From the first byte sent to the first received; a part of a large upload must fit in. */
+    requestTimeout: 120_000,
+    /** Tries of a conditional write that met another one under way (409). */
+    conflicts: 20,
+    conflictPause: 25,
+    /** S3 allows 10,000 parts; they grow for files that would need more. */
+    partBytes: 8 * 1024 * 1024,
+    maxParts: 9_000,
+    partsAtOnce: 4,
+    /** Objects read or written side by side by one caller. */
+    objectsAtOnce: 8,
+    /** What a crash left half made is swept after a day. */
+    leftoverAge: 24 * 3_600_000,
+  },
+
+  control: {
+    /** How often the owner of a store shows that it lives, and how long its silence must last before another may take over. */
+    beat: 3_000,
+    silence: 15_000,
+    /** How young a heartbeat must be for its owner to act without looking whether another has taken over. */
+    lease: 10_000,
+    /** How much later than that a standby tries: times of a store may be whole seconds. */
+    storeClock: 1_000,
+    /** How often a standby looks. */
+    follow: 1_000,
+    /** How long the owner of a state directory has to write its pid after it took the lock. */
+    ownerPid: 1_000,
+  },
+
+  daemon: {
+    /** Everything that isn't over is looked at again this often, whatever message was lost. */
+    sweep: 10_000,
+    /** How often events are mirrored to the store. */
+    mirror: 1_000,
+    /** Pause after waiting for an attempt's end has failed. */
+    watchRetry: 1_000,
+    /** Looks at what seems to violate an invariant, after each of these: only what is there every time is no step under way. */
+    invariantLooks: [1_000, 4_000],
+  },
+
+  client: {
+    /** For the head of a daemon's answer about itself, which is quick unless it is frozen. */
+    health: 30_000,
+    /** For the head of any other answer: checksums of large checkpoints take their time. */
+    answer: 3_600_000,
+    /** For a daemon to start, and to end: a machine that is busy does nothing fast. */
+    start: 120_000,
+    end: 120_000,
+  },
+} as const
+
+/** Pause before the `times`-th attempt to reconnect to Redis, counted from one. */
+export const reconnectPause = (times: number): number => Math.min(limits.redis.reconnectPause, 25 * 2 ** times)
