@@ -1,3 +1,4 @@
+import { OrchestrateError } from '../errors.ts'
 import { CheckpointManifest } from '../protocol/manifest.ts'
 import { concurrently } from './concurrently.ts'
 import { readClaims } from './fences.ts'
@@ -8,18 +9,22 @@ import type { Store } from './store.ts'
 
 export type Checkpoint = { key: string; manifest: CheckpointManifest }
 
-/** Keys of manifests that a new attempt of the shard may resume from, best first; empty: start from nothing. */
+/**
+ * Keys of manifests that a new attempt of the shard may resume from, best first; empty: start from nothing. A damaged
+ * manifest keeps its place: the attempt finds out, says so, and goes on to the one before it.
+ */
 export async function resumeOrder(store: Store, job: string, shard: number): Promise<string[]> {
   const claims = await readClaims(store, job, shard)
   const history = await concurrently(claims, async ({ fence, claim }): Promise<FenceHistory> => {
     const found = await checkpointsOf(store, job, shard, fence)
-    const manifests = found.map(({ key, manifest: { step, parent } }) => ({ key, step, parent }))
-    return { fence, told: claim.parent, manifests }
+    // An attempt resumes once, so all that it commits has the same parent.
+    const parent = found.find(({ manifest }) => manifest !== null)?.manifest?.parent ?? null
+    return { fence, told: claim.parent, manifests: found.map(({ key, step }) => ({ key, step, parent })) }
   })
   return lineage(history)
 }
 
-/** Every committed checkpoint of a shard, whether or not it may still be resumed from: by fence, then by step. */
+/** Every committed checkpoint of a shard whose manifest can be read, whether or not it may still be resumed from: by fence, then by step. */
 export async function listCheckpoints(store: Store, job: string, shard: number): Promise<Checkpoint[]> {
   const names = await store.children(layout.shard(job, shard))
   const fences = names.flatMap((name) => (/^\d+\/$/.test(name) ? [Number.parseInt(name, 10)] : []))
@@ -27,7 +32,7 @@ export async function listCheckpoints(store: Store, job: string, shard: number):
     fences.sort((a, b) => a - b),
     (fence) => checkpointsOf(store, job, shard, fence),
   )
-  return found.flat()
+  return found.flat().flatMap(({ key, manifest }) => (manifest ? [{ key, manifest }] : []))
 }
 
 /** What is wrong with a checkpoint: its files are read through and hashed. Empty: nothing. */
@@ -44,14 +49,22 @@ export async function verifyCheckpoint(store: Store, key: string): Promise<strin
   return problems.flat()
 }
 
+type Found = { key: string; step: number /** Null: damaged. */; manifest: CheckpointManifest | null }
+
 /** The committed checkpoints of one attempt, by step. A folder without a manifest is none. */
-async function checkpointsOf(store: Store, job: string, shard: number, fence: number): Promise<Checkpoint[]> {
+async function checkpointsOf(store: Store, job: string, shard: number, fence: number): Promise<Found[]> {
   const folder = layout.checkpoints(job, shard, fence)
   const steps = (await store.children(folder)).filter((name) => /^\d+\/$/.test(name))
-  const found = await concurrently(steps, async (step) => {
-    const key = `${folder}/${step}manifest.json`
-    const manifest = await readJson(store, key, CheckpointManifest)
-    return manifest ? [{ key, manifest }] : []
+  const found = await concurrently(steps, async (name): Promise<Found[]> => {
+    const key = `${folder}/${name}manifest.json`
+    const step = Number.parseInt(name, 10)
+    try {
+      const manifest = await readJson(store, key, CheckpointManifest)
+      return manifest ? [{ key, step, manifest }] : []
+    } catch (error) {
+      if (!(error instanceof OrchestrateError && error.code === 'STORE_CORRUPT')) throw error
+      return [{ key, step, manifest: null }]
+    }
   })
-  return found.flat().sort((a, b) => a.manifest.step - b.manifest.step)
+  return found.flat().sort((a, b) => a.step - b.step)
 }

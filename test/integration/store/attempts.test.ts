@@ -105,6 +105,17 @@ describeEachStore(({ open, scratch }) => {
     expect(await verifyCheckpoint(store, 'no/manifest.json')).toEqual(['no/manifest.json is not there'])
   })
 
+  test('a damaged manifest bars no way: it is offered in its place, for the attempt to find out', async () => {
+    const store = await open()
+    await claim(store, 1)
+    const first = [await commit(store, 1, 100), await commit(store, 1, 200)]
+    await claim(store, 2, first[1])
+    const second = [await commit(store, 2, 300, first[0]), await commit(store, 2, 400, first[0])]
+    await store.put(second[1] as string, '{"protocol": 1, "st')
+    expect(await resumeOrder(store, job, 0)).toEqual([second[1], second[0], first[0]])
+    expect((await listCheckpoints(store, job, 0)).map(({ key }) => key)).toEqual([...first, second[0]])
+  })
+
   test('a claim that is no claim is named', async () => {
     const store = await open()
     await store.put(layout.fence(job, 0, 1), '{"attempt": "a-1"')
