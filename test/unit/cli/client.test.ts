@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createClient } from '../../../orchestrator/cli/client/client.ts'
+import { send } from '../../../orchestrator/cli/client/http.ts'
 import { serverEvents } from '../../../orchestrator/cli/client/sse.ts'
 import { fakeServer, json } from './fake-server.ts'
 import { midTraining, run } from './views.ts'
@@ -45,6 +46,11 @@ test('an answer of another shape is refused, with the place that differs', async
     code: 'DAEMON_UNREACHABLE',
     message: expect.stringContaining('state'),
   })
+})
+
+test('a daemon that says nothing is not waited for without end', async () => {
+  const { target } = await fakeServer(() => {})
+  await expect(send(target, { method: 'GET', path: '/', within: 50 })).rejects.toThrow('no answer within 0.05 s')
 })
 
 test('nobody at a socket is one sentence with the address in it', async () => {
