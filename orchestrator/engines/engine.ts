@@ -31,8 +31,6 @@ export interface Engine {
   readonly kind: 'local' | 'container' | 'slurm'
   /** Absolute path of the attempt's directory, whether or not it exists yet. */
   directory(attempt: string): string
-  /** Attempts that have a directory here, whoever launched them. */
-  list(): Promise<string[]>
   /** Starts the attempt unless it was started, or revoked, before. Returns once it can no longer get lost. */
   launch(launch: Launch): Promise<void>
   /** One look at many attempts. */

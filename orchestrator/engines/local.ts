@@ -1,5 +1,5 @@
 import { watch } from 'node:fs'
-import { access, mkdir, readdir, rm } from 'node:fs/promises'
+import { access, mkdir, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { faultPoint } from '../fault-point.ts'
@@ -49,12 +49,6 @@ export class LocalEngine implements Engine {
 
   directory(attempt: string): string {
     return join(this.#attempts, attempt)
-  }
-
-  async list(): Promise<string[]> {
-    return (await readdir(this.#attempts, { withFileTypes: true }).catch(() => []))
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
   }
 
   launch(launch: Launch): Promise<void> {

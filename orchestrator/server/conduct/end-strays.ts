@@ -11,10 +11,9 @@ export async function endStrays(context: Context, pool: string): Promise<number>
     [...context.aggregates.jobs.values()].flatMap((job) => job.attempts.map(({ attempt }) => attempt)),
   )
   const engine = context.engine(pool)
-  const unknown = (await engine.list()).filter((attempt) => !known.has(attempt))
   let ended = 0
-  for (const [attempt, { state }] of await engine.observe(unknown)) {
-    if (state !== 'running') continue
+  for (const attempt of await engine.living()) {
+    if (known.has(attempt)) continue
     if ((await readJobFile(context, pool, attempt))?.store.url !== context.settings.store.url) continue
     context.log.warn({ attempt }, 'an attempt that no ledger knows is asked to save and end')
     await engine.signal(attempt, 'SIGTERM')
