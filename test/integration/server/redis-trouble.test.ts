@@ -38,6 +38,7 @@ test('a Redis that is full is said with since when, submissions are refused, tra
   expect(view.state).toBe('succeeded')
   await expect.poll(async () => (await client.health()).troubles, { timeout: 60_000 }).toEqual([])
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  expect((await daemon.client.invariants()).violations).toEqual([])
   await daemon.stop()
   await expectWhole(state)
 })
@@ -69,6 +70,7 @@ test('a Redis that answers nothing for a while holds up no question, and what en
   // An append that was given up may have been carried out after all: then it is known again, and mirrored.
   await expect.poll(async () => (await client.health()).troubles, { timeout: 60_000 }).toEqual([])
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  expect((await daemon.client.invariants()).violations).toEqual([])
   await daemon.stop()
   await expectWhole(state)
 })
@@ -88,6 +90,7 @@ test('a Redis of our own that can not be started again says why, and is there ag
   const view = await until(client, run, ended)
   expect(view.state).toBe('succeeded')
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
+  expect((await daemon.client.invariants()).violations).toEqual([])
   await daemon.stop()
   await expectWhole(state)
 })
