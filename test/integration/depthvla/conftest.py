@@ -12,8 +12,9 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture
 def s3(gateway: Gateway) -> StoreAddress:
-    return gateway.address
+    """Its store, for this test alone."""
+    return replace(gateway.address, url=f"{gateway.address.url}/{uuid.uuid4()}")
 
 
 def free_ports() -> int:

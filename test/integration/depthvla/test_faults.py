@@ -136,16 +136,16 @@ def only_once(*parts: str, harm: Harm, otherwise: Harm = "pass", also: Callable[
 
 
 def test_a_training_survives_its_store(
-    gateway: Any, train: Make, gate: Gate, undisturbed: dict[str, bytes], tmp_path: Path
+    gateway: Any, s3: StoreAddress, train: Make, gate: Gate, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     expected = weights_of_a_twin(train, gate, undisturbed)
     network = ShakyNetwork(gateway.port)
     gate.open_to(0)
     attempt = train("disturbed")
-    attempt.address = gateway.address
+    attempt.address = s3
     attempt.job["grace"] = 3
     endpoint = f"http://127.0.0.1:{network.port}"
-    attempt.job["store"] = {"url": gateway.address.url, "endpoint": endpoint, "region": "us-east-1"}
+    attempt.job["store"] = {"url": s3.url, "endpoint": endpoint, "region": "us-east-1"}
     attempt.begin()
     gate.to_next_save()
     attempt.until("checkpoint")
@@ -198,7 +198,7 @@ def test_a_training_survives_its_store(
     assert away.manifests() == []
 
     # Another finds it slow, an answer broken off, and its newest checkpoint damaged.
-    store = open_store(gateway.address)
+    store = open_store(s3)
     part = next(key for key in attempt.stored() if key.startswith(posixpath.dirname(before[0])) and ".distcp" in key)
     body = bytearray(read(store, part))
     body[len(body) // 2] ^= 1
