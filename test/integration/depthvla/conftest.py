@@ -22,7 +22,8 @@ import numpy as np
 import obstore
 import pytest
 
-from depthvla.data.lerobot_writer import Episode, LeRobotWriter
+from depthvla.data.lerobot_writer import LeRobotWriter
+from depthvla.data.recording import Recording
 from depthvla.data.scannet import write_scannet_frame, write_scannet_lists
 from depthvla.data.truth import to_millimetres, write_truth
 from depthvla.runtime.job import StoreAddress
@@ -231,12 +232,13 @@ def many_demos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def write_demos(root: Path, episodes: int) -> tuple[Path, Path]:
     rng = np.random.default_rng(0)
-    writer = LeRobotWriter(root / "demos", 40, "corner2", "sawyer", ["x", "y", "z", "grip"], ["x", "y", "z", "grip"])
+    writer = LeRobotWriter(root / "demos", 40, ["corner2"], "sawyer", [*"xyz", "grip"], [*"xyz", "grip"])
     depth = []
     for episode in range(episodes):
         images = rng.integers(0, 256, (9, SIZE, SIZE, 3), dtype=np.uint8)
         state = rng.normal(size=(9, 4)).astype(np.float32)
-        writer.add(Episode(("open the drawer", "press the button")[episode % 2], images, state, np.tanh(state)))
+        sentence = ("open the drawer", "press the button")[episode % 2]
+        writer.add(Recording(sentence, {"corner2": images}, state, np.tanh(state)))
         depth.append(images[..., 0] / 255 + 0.5)
     writer.close()
     millimetres = to_millimetres(np.concatenate(depth).astype(np.float32))

@@ -8,24 +8,26 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from depthvla.data.demos import load_demos
 from depthvla.data.lerobot_reader import read_lerobot
-from depthvla.data.lerobot_writer import Episode, LeRobotWriter
+from depthvla.data.lerobot_writer import LeRobotWriter
+from depthvla.data.recording import Recording
 from depthvla.runtime.failure import WorkerError
 
 LENGTHS = (5, 3, 7)
 
 
-def make_episode(number: int, length: int) -> Episode:
+def make_episode(number: int, length: int) -> Recording:
     """Every frame is a flat colour of its own, so that a frame out of place shows."""
     grey = 20 + 60 * number + 8 * np.arange(length)
     images = np.repeat(grey, 32 * 32 * 3).reshape(length, 32, 32, 3).astype(np.uint8)
     rng = np.random.default_rng(number)
     state, action = rng.normal(size=(length, 4)), rng.normal(size=(length, 2))
-    return Episode(("open it", "press it")[number % 2], images, state.astype(np.float32), action.astype(np.float32))
+    sentence = ("open it", "press it")[number % 2]
+    return Recording(sentence, {"front": images}, state.astype(np.float32), action.astype(np.float32))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    writer = LeRobotWriter(tmp_path, 40, "front", "arm", ["x", "y", "z", "grip"], ["dx", "close"])
+    writer = LeRobotWriter(tmp_path, 40, ["front"], "arm", ["x", "y", "z", "grip"], ["dx", "close"])
     for number, length in enumerate(LENGTHS):
         writer.add(make_episode(number, length))
     writer.close()
@@ -34,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_frame_of_the_video_decodes_to_the_picture_of_its_row(folder: Path) -> None:
     data = read_lerobot(folder)
-    wanted = np.concatenate([make_episode(i, n).images for i, n in enumerate(LENGTHS)])
+    wanted = np.concatenate([make_episode(i, n).images["front"] for i, n in enumerate(LENGTHS)])
     # H.264 of a flat picture is off by a level or two; neighbours are 8 apart.
     assert np.abs(data.images.astype(int) - wanted).max() <= 3
 
@@ -67,7 +69,7 @@ def test_the_tables_say_what_lerobot_expects(folder: Path) -> None:
 
 def test_the_same_episodes_give_the_same_bytes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     again = tmp_path_factory.mktemp("again")
-    writer = LeRobotWriter(again, 40, "front", "arm", ["x", "y", "z", "grip"], ["dx", "close"])
+    writer = LeRobotWriter(again, 40, ["front"], "arm", ["x", "y", "z", "grip"], ["dx", "close"])
     for number, length in enumerate(LENGTHS):
         writer.add(make_episode(number, length))
     writer.close()
@@ -95,7 +97,7 @@ def test_chunks_repeat_the_last_action_at_the_end_of_an_episode_and_say_so(folde
     [
         (lambda root: (root / "meta/info.json").unlink(), "info.json: no such file"),
         (lambda root: (root / "meta/info.json").write_text("{"), "not JSON"),
-        (lambda root: (root / "meta/info.json").write_text('{"codebase_version": "v2.1"}'), "is 'v2.1'"),
+        (lambda root: (root / "meta/info.json").write_text('{"codebase_version": "v1.6"}'), "is 'v1.6'"),
         (lambda root: (root / "meta/tasks.parquet").unlink(), "tasks.parquet"),
         (lambda root: (root / "data/chunk-000/file-000.parquet").write_bytes(b"no"), "file-000.parquet"),
         (lambda root: next(root.rglob("*.mp4")).unlink(), "file-000.mp4"),

@@ -1,4 +1,4 @@
-"""Pictures in an mp4 and back. Key frames lie close together, so that any frame is found in a millisecond."""
+"""Pictures in an mp4. Key frames lie close together, so that any frame is found in a millisecond."""
 
 from __future__ import annotations
 
@@ -46,19 +46,3 @@ class VideoWriter:
     def close(self) -> None:
         self._container.mux(self._stream.encode(None))
         self._container.close()
-
-
-def read_video(path: Path) -> NDArray[np.uint8]:
-    """All pictures of a video, uint8 ``[N, H, W, 3]``, in the order they are shown.
-
-    Raises:
-        ValueError: when the file is not a video, or holds no picture.
-    """
-    try:
-        with av.open(str(path)) as container:
-            pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    except (av.FFmpegError, IndexError) as error:
-        raise ValueError(f"{path}: not a video that can be read ({error})") from error
-    if not pictures:
-        raise ValueError(f"{path}: a video without pictures")
-    return np.stack(pictures)

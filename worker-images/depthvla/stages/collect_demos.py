@@ -38,17 +38,18 @@ def run(job: Job, config: Config) -> None:
     """Collects successful demonstrations of Meta-World's scripted experts, with noise on what they do."""
     import numpy as np
 
-    from depthvla.data.lerobot_writer import Episode, LeRobotWriter
+    from depthvla.data.lerobot_writer import LeRobotWriter
+    from depthvla.data.recording import Recording
     from depthvla.data.truth import write_truth
     from depthvla.evaluation.instructions import instruction_of
     from depthvla.evaluation.metaworld import ACTION_NAMES, CAMERA, DECISIONS_PER_SECOND, STATE_NAMES, check_tasks
 
     check_tasks(config.tasks)
-    writer = LeRobotWriter(job.output("demos"), DECISIONS_PER_SECOND, CAMERA, "sawyer", STATE_NAMES, ACTION_NAMES)
+    writer = LeRobotWriter(job.output("demos"), DECISIONS_PER_SECOND, [CAMERA], "sawyer", STATE_NAMES, ACTION_NAMES)
     kept: list[tuple[DemoRequest, Demonstration]] = []
     collection = _Collection(job, config)
     for request, demo in collection.successes():
-        writer.add(Episode(instruction_of(request.task), demo.images, demo.state, demo.action))
+        writer.add(Recording(instruction_of(request.task), {CAMERA: demo.images}, demo.state, demo.action))
         kept.append((request, demo))
         job.events.progress(len(kept), len(config.tasks) * config.episodes_per_task, "episodes")
     writer.close()

@@ -1,0 +1,185 @@
+"""One demonstration, whatever dataset it came from, and what a dataset of them can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthvla.data.broken import broken
+from depthvla.runtime.failure import WorkerError
+
+P = TypeVar("P", np.uint8, np.uint16)
+
+
+@dataclass(frozen=True)
+class LazyFrames(Generic[P]):
+    """Pictures of a camera that are read when they are asked for, and not kept."""
+
+    length: int
+    load: Callable[[int], NDArray[P]]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> NDArray[P]:
+        if not 0 <= index < self.length:
+            raise IndexError(index)
+        return self.load(index)
+
+    def all(self) -> NDArray[P]:
+        """``[T, H, W, …]``"""
+        return np.stack([self.load(i) for i in range(self.length)])
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One demonstration of T frames.
+
+    Attributes:
+        path: the file that it is in, for messages.
+        number: its number in its dataset, for messages.
+        instructions, task: sentences, and int32 ``[T]``: which of them holds at each frame.
+        state: float32 ``[T, S]``.
+        action: float32 ``[T, A]``.
+        cameras: by the dataset's name of it, uint8 ``[H, W, 3]`` for each frame.
+        depth: likewise uint16 ``[H, W]`` in millimetres, 0 = not measured; most datasets have none.
+    """
+
+    path: Path
+    number: int
+    instructions: Sequence[str]
+    task: NDArray[np.int32]
+    state: NDArray[np.float32]
+    action: NDArray[np.float32]
+    cameras: Mapping[str, LazyFrames[np.uint8]]
+    depth: Mapping[str, LazyFrames[np.uint16]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+    def instruction(self, frame: int) -> str:
+        return self.instructions[int(self.task[frame])]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to read of a dataset, by its own names; None is what its format usually calls it.
+
+    Attributes:
+        cameras: which; None is every colour camera.
+        state, action: features that are put one after the other.
+        depth: depth cameras.
+        instruction_part: of an instruction of several parts with ``@`` between them (Galaxea: the whole task, the step
+            in Chinese, the step in English) the one to take, counted from 0.
+        skip_first: frames to leave out at the start of each episode.
+    """
+
+    cameras: tuple[str, ...] | None = None
+    state: tuple[str, ...] | None = None
+    action: tuple[str, ...] | None = None
+    depth: tuple[str, ...] = ()
+    instruction_part: int | None = None
+    skip_first: int = 0
+
+
+class EpisodeSource(Protocol):
+    """A dataset of demonstrations. What it holds in memory is its index, never pictures."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """``[E]``, the frames of each episode; 0 where it is left out."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Episodes that are as they should be, but can't be used, by the reason."""
+
+    @property
+    def faults(self) -> Sequence[WorkerError]:
+        """What is known to be broken already without reading an episode."""
+
+    @property
+    def state_names(self) -> tuple[str, ...] | None:
+        """What each dimension of the state is, where the dataset says it."""
+
+    @property
+    def action_names(self) -> tuple[str, ...] | None:
+        """What each dimension of an action is, where the dataset says it."""
+
+    def read(self, index: int) -> Episode:
+        """One episode.
+
+        Raises:
+            WorkerError: DATA_BROKEN, naming the file and the field.
+        """
+
+
+def checked(episode: Episode) -> Episode:
+    """The episode, if it can be learnt from.
+
+    Raises:
+        WorkerError: DATA_BROKEN, naming the file, the episode and the field: nothing in it, fields of different
+            lengths, values that are not finite, no instruction.
+    """
+    frames = len(episode)
+
+    def fail(problem: str) -> WorkerError:
+        return broken(episode.path, f"episode {episode.number}: {problem}")
+
+    if frames == 0:
+        raise fail("no frames in it")
+    for name, values in (("state", episode.state), ("action", episode.action)):
+        if len(values) != frames:
+            raise fail(f"{name} has {len(values)} rows, but action has {frames}")
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            row, column = bad[0]
+            raise fail(f"{name} is {values[row, column]} at frame {row}, dimension {column}")
+    counts = {name: len(pictures) for name, pictures in episode.cameras.items()}
+    counts |= {name: len(pictures) for name, pictures in episode.depth.items()}
+    for name, count in counts.items():
+        if count != frames:
+            raise fail(f"{name} has {count} pictures, but action has {frames} rows")
+    for number in np.unique(episode.task):
+        if not 0 <= number < len(episode.instructions):
+            raise fail(f"task_index {number} is none of the {len(episode.instructions)} tasks")
+        if not episode.instructions[number].strip():
+            raise fail("the instruction is empty")
+    return episode
+
+
+def part_of(instruction: str, part: int | None) -> str:
+    """One of the parts between ``@``, or the whole; nothing where that part is missing."""
+    if part is None:
+        return instruction
+    parts = instruction.split("@")
+    return parts[part].strip() if part < len(parts) else ""
+
+
+def shorten(episode: Episode, first: int) -> Episode:
+    """Without its first frames."""
+    if first == 0:
+        return episode
+    left = max(0, len(episode) - first)
+
+    def cut(frames: LazyFrames[P]) -> LazyFrames[P]:
+        return LazyFrames(max(0, len(frames) - first), lambda i: frames[i + first])
+
+    return Episode(
+        path=episode.path,
+        number=episode.number,
+        instructions=episode.instructions,
+        task=episode.task[first:],
+        state=episode.state[first:],
+        action=episode.action[len(episode) - left :],
+        cameras={name: cut(frames) for name, frames in episode.cameras.items()},
+        depth={name: cut(frames) for name, frames in episode.depth.items()},
+    )

@@ -1,0 +1,191 @@
+"""LIBERO's demonstrations, read and written.
+
+One HDF5 file a task, ``<task>_demo.hdf5``::
+
+    data                    attributes: problem_info (JSON with the instruction), macros_image_convention, num_demos, …
+    data/demo_0             attribute num_samples
+        actions             float64 [T, 7]: motion of the hand in [-1, 1], gripper -1 open, 1 closed
+        obs/agentview_rgb   uint8 [T, H, W, 3], bottom-up where macros_image_convention is `opengl`, as it is
+        obs/eye_in_hand_rgb
+        obs/ee_states       float64 [T, 6]: position, axis-angle
+        obs/gripper_states  float64 [T, 2]
+        obs/joint_states, obs/ee_pos, obs/ee_ori, robot_states, states, rewards, dones
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from depthvla.data.broken import broken
+from depthvla.data.episodes import Episode, LazyFrames, Wanted, checked, shorten
+from depthvla.data.recording import Recording
+from depthvla.runtime.failure import WorkerError
+
+CAMERAS = ("agentview_rgb", "eye_in_hand_rgb")
+STATE = {"ee_states": 6, "gripper_states": 2}
+ACTION_NAMES = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
+_UPSIDE_DOWN = "opengl"
+
+
+@dataclass(frozen=True)
+class _Place:
+    path: Path
+    group: str
+    length: int
+    instruction: str
+    bottom_up: bool
+
+
+class Libero:
+    """A folder of tasks, or the file of one.
+
+    Args:
+        folder: with ``*.hdf5`` in it; a suite has ten.
+        wanted: usually both cameras, ``ee_states`` and ``gripper_states``, ``actions``.
+        name: of the dataset, for messages.
+
+    Raises:
+        WorkerError: DATA_BROKEN when there is no such file. What is wrong in one of them is among `faults`.
+    """
+
+    action_names = ACTION_NAMES
+
+    def __init__(self, folder: Path, wanted: Wanted | None = None, name: str | None = None) -> None:
+        self.name = name or folder.name
+        wanted = wanted or Wanted()
+        if wanted.depth:
+            raise broken(folder, f"depth of {wanted.depth[0]!r}: LIBERO's files have no metric depth")
+        self.cameras = wanted.cameras or CAMERAS
+        self.state = wanted.state or tuple(STATE)
+        self.action = wanted.action or ("actions",)
+        self.skip_first = wanted.skip_first
+        self.state_names = tuple(f"{n}_{i}" for n, w in STATE.items() for i in range(w)) if not wanted.state else None
+        self.left_out: dict[str, int] = {}
+        self.faults: list[WorkerError] = []
+        self._places: list[_Place] = []
+        paths = [folder] if folder.is_file() else sorted(folder.glob("*.hdf5"))
+        if not paths:
+            raise broken(folder, "no *.hdf5 in it")
+        for path in paths:
+            try:
+                self._places += _index(path, self.action[0])
+            except WorkerError as error:
+                self.faults.append(error)
+        self.lengths = np.array([max(0, p.length - self.skip_first) for p in self._places], np.int64)
+
+    def read(self, index: int) -> Episode:
+        """See `EpisodeSource`."""
+        place = self._places[index]
+        try:
+            with h5py.File(place.path) as file:
+                group = file[place.group]
+                state = np.concatenate([_matrix(group, f"obs/{name}") for name in self.state], axis=1)
+                action = np.concatenate([_matrix(group, name) for name in self.action], axis=1)
+                counts = {name: _pictures(group, f"obs/{name}") for name in self.cameras}
+        except (OSError, KeyError, ValueError) as error:
+            raise broken(place.path, f"{place.group}: {error}") from error
+        episode = Episode(
+            path=place.path,
+            number=index,
+            instructions=[place.instruction],
+            task=np.zeros(len(action), np.int32),
+            state=state,
+            action=action,
+            cameras={name: _frames(place, f"obs/{name}", counts[name]) for name in self.cameras},
+        )
+        return checked(shorten(episode, self.skip_first))
+
+
+def write_libero(folder: Path, tasks: Sequence[Sequence[Recording]]) -> None:
+    """Write a file for each task, its recordings all with the same instruction; cameras are named as LIBERO's are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for recordings in tasks:
+        sentence = recordings[0].instruction
+        with h5py.File(folder / f"{sentence.replace(' ', '_')}_demo.hdf5", "w") as file:
+            data = file.create_group("data")
+            problem = {"problem_name": "libero_tabletop_manipulation", "language_instruction": sentence}
+            data.attrs.update(
+                {
+                    "bddl_file_name": f"{sentence.replace(' ', '_')}.bddl",
+                    "env_name": "Libero_Tabletop_Manipulation",
+                    "env_args": json.dumps({"type": 1, "env_name": "Libero_Tabletop_Manipulation"}),
+                    "macros_image_convention": _UPSIDE_DOWN,
+                    "num_demos": len(recordings),
+                    "problem_info": json.dumps(problem),
+                    "tag": "libero-v1",
+                    "total": sum(map(len, recordings)),
+                }
+            )
+            for number, recording in enumerate(recordings):
+                _write_demo(data.create_group(f"demo_{number}"), recording)
+
+
+def _write_demo(group: h5py.Group, recording: Recording) -> None:
+    length = len(recording)
+    last = (np.arange(length) == length - 1).astype(np.uint8)
+    group.attrs["num_samples"] = length
+    group["actions"] = recording.action.astype(np.float64)
+    group["dones"] = last
+    group["rewards"] = last
+    start = 0
+    for name, width in STATE.items():
+        group[f"obs/{name}"] = recording.state[:, start : start + width].astype(np.float64)
+        start += width
+    group["obs/ee_pos"] = group["obs/ee_states"][:, :3]
+    group["obs/ee_ori"] = group["obs/ee_states"][:, 3:]
+    group["obs/joint_states"] = np.zeros((length, 7))
+    for camera, images in recording.images.items():
+        group[f"obs/{camera}"] = images[:, ::-1]
+
+
+def _index(path: Path, action: str) -> list[_Place]:
+    """The demonstrations in a file."""
+    try:
+        with h5py.File(path) as file:
+            data = file["data"]
+            said = json.loads(data.attrs["problem_info"])["language_instruction"]
+            instruction = said if isinstance(said, str) else " ".join(map(str, said))
+            bottom_up = str(data.attrs.get("macros_image_convention", _UPSIDE_DOWN)) == _UPSIDE_DOWN
+            names = sorted((n for n in data if n.startswith("demo_")), key=lambda n: int(n.removeprefix("demo_")))
+            return [_Place(path, f"data/{n}", len(data[n][action]), instruction, bottom_up) for n in names]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise broken(path, f"not a file of LIBERO's ({error})") from error
+
+
+def _matrix(group: h5py.Group, name: str) -> NDArray[np.float32]:
+    values = np.asarray(_get(group, name), np.float32)
+    if values.ndim != 2:
+        raise ValueError(f"{name} is {list(values.shape)}, expected rows of numbers")
+    return values
+
+
+def _pictures(group: h5py.Group, name: str) -> int:
+    pictures = _get(group, name)
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
+        raise ValueError(f"{name} is {pictures.dtype} {list(pictures.shape)}, expected uint8 [T, H, W, 3]")
+    return len(pictures)
+
+
+def _get(group: h5py.Group, name: str) -> h5py.Dataset:
+    if name not in group:
+        raise ValueError(f"no {name}")
+    return group[name]
+
+
+def _frames(place: _Place, name: str, length: int) -> LazyFrames[np.uint8]:
+    def load(i: int) -> NDArray[np.uint8]:
+        try:
+            with h5py.File(place.path) as file:
+                picture = np.asarray(file[place.group][name][i], np.uint8)
+        except (OSError, KeyError) as error:
+            raise broken(place.path, f"{place.group}/{name}, step {i}: {error}") from error
+        return np.ascontiguousarray(picture[::-1]) if place.bottom_up else picture
+
+    return LazyFrames(length, load)

@@ -1,0 +1,226 @@
+"""Episodes of RLDS in TFDS' TFRecords, read without TensorFlow.
+
+::
+
+    <name>/<version>/dataset_info.json    shards, and the records in each
+                     features.json        names, shapes and types
+                     <name>-train.tfrecord-00000-of-00002
+
+A record is one episode: ``steps/…`` features have the values of all steps one after the other, pictures as JPEG or PNG.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthvla.data.broken import broken
+from depthvla.data.encoded import decode_colour, decode_millimetres
+from depthvla.data.episodes import Episode, LazyFrames, P, Wanted, checked, part_of, shorten
+from depthvla.data.tf_example import Feature, parse_example
+from depthvla.data.tfds import FEATURES, TfdsFeature, find_shards, find_version, read_features
+from depthvla.data.tfrecord import Span, find_records, read_bytes, read_record
+from depthvla.runtime.failure import WorkerError
+
+BRIDGE = Wanted(cameras=("image_0",), state=("state",), action=("action",), skip_first=1)
+"""BridgeData V2. Before the first step nothing was commanded yet: its action is of no use."""
+
+GALAXEA = Wanted(
+    cameras=("image_camera_head", "image_camera_wrist_left", "image_camera_wrist_right"),
+    state=(
+        "joint_position_arm_left",
+        "gripper_state_left",
+        "joint_position_arm_right",
+        "gripper_state_right",
+        "joint_position_torso",
+        "base_velocity",
+    ),
+    action=("action",),
+    instruction_part=2,
+)
+"""Galaxea Open-World: the 26 dimensions of an action are arm (6) and gripper, left and right, torso (6), base (6)."""
+
+_SEEN = "steps/observation"
+_INSTRUCTION = "steps/language_instruction"
+
+
+@dataclass(frozen=True)
+class _Place:
+    path: Path
+    span: Span
+    length: int
+
+
+class Rlds:
+    """A split of a dataset.
+
+    Args:
+        folder: the one of a version, or the one above it where there is only one version.
+        wanted: usually every picture, ``observation/state`` and ``action``.
+        name: of the dataset, for messages.
+        verify: whether the checksum of each record is compared when it is read.
+
+    Attributes:
+        left_out: episodes that are as they should be, but can't be used, by the reason: no instruction, no picture
+            of a wanted camera. Their length is 0.
+        faults: what is wrong with whole files, in the order of the files.
+
+    Raises:
+        WorkerError: DATA_BROKEN, naming the file and the field.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        wanted: Wanted | None = None,
+        name: str | None = None,
+        *,
+        split: str = "train",
+        verify: bool = True,
+    ) -> None:
+        self.name = name or folder.name
+        self.folder = find_version(folder)
+        self.features = read_features(self.folder)
+        self.wanted = self._complete(wanted or Wanted())
+        self.verify = verify
+        self.left_out: Counter[str] = Counter()
+        self.faults: list[WorkerError] = []
+        self._places: list[_Place] = []
+        for path, records in find_shards(self.folder, split):
+            self._index(path, records)
+        self.lengths = np.array([max(0, p.length - self.wanted.skip_first) for p in self._places], np.int64)
+
+    state_names = None
+    action_names = None
+
+    def read(self, index: int) -> Episode:
+        """See `EpisodeSource`."""
+        place = self._places[index]
+        try:
+            record = read_record(place.path, place.span, verify=self.verify)
+            episode = self._episode(place, index, parse_example(record))
+        except (ValueError, KeyError) as error:
+            raise broken(place.path, f"episode {index}: {error}") from error
+        return checked(shorten(episode, self.wanted.skip_first))
+
+    def _episode(self, place: _Place, index: int, features: dict[str, Feature]) -> Episode:
+        def vectors(names: list[str]) -> NDArray[np.float32]:
+            parts = []
+            for name in names:
+                values, width = _numbers(_get(features, name), self.features[name]), self.features[name].width
+                if len(values) % width:
+                    raise ValueError(f"{name} has {len(values)} numbers, which are no rows of {width}")
+                parts.append(values.reshape(-1, width))
+            if len({len(part) for part in parts}) > 1:
+                rows = ", ".join(f"{n} {len(p)}" for n, p in zip(names, parts, strict=True))
+                raise ValueError(f"different numbers of rows: {rows}")
+            return np.concatenate(parts, axis=1)
+
+        said = _get(features, _INSTRUCTION).texts()
+        sentences = list(dict.fromkeys(said))
+        return Episode(
+            path=place.path,
+            number=index,
+            instructions=[part_of(sentence, self.wanted.instruction_part) for sentence in sentences],
+            task=np.array([sentences.index(sentence) for sentence in said], np.int32),
+            state=vectors(self._state),
+            action=vectors(self._action),
+            cameras={
+                c: self._frames(place, index, _get(features, f"{_SEEN}/{c}"), c, decode_colour)
+                for c in self.wanted.cameras or ()
+            },
+            depth={
+                c: self._frames(place, index, _get(features, f"{_SEEN}/{c}"), c, decode_millimetres)
+                for c in self.wanted.depth
+            },
+        )
+
+    def _frames(
+        self, place: _Place, index: int, feature: Feature, camera: str, decode: Callable[[bytes], NDArray[P]]
+    ) -> LazyFrames[P]:
+        places = feature.places()
+
+        def load(i: int) -> NDArray[P]:
+            a, b = places[i]
+            try:
+                return decode(read_bytes(place.path, place.span.offset + a, b - a))
+            except ValueError as error:
+                raise broken(place.path, f"episode {index}: {camera}, step {i}: {error}") from error
+
+        return LazyFrames(len(places), load)
+
+    def _complete(self, wanted: Wanted) -> Wanted:
+        """With the usual names filled in, all of which `features.json` must have."""
+        colour = tuple(
+            name.removeprefix(f"{_SEEN}/")
+            for name, feature in self.features.items()
+            if name.startswith(f"{_SEEN}/") and feature.kind == "image" and feature.shape[-1:] == (3,)
+        )
+        full = replace(
+            wanted,
+            cameras=colour if wanted.cameras is None else wanted.cameras,
+            state=wanted.state or ("state",),
+            action=wanted.action or ("action",),
+        )
+        self._state = [f"{_SEEN}/{name}" for name in full.state or ()]
+        self._action = [f"steps/{name}" for name in full.action or ()]
+        pictures = [f"{_SEEN}/{name}" for name in (*(full.cameras or ()), *full.depth)]
+        for name in (*self._state, *self._action, *pictures, _INSTRUCTION):
+            if name not in self.features:
+                raise broken(self.folder / FEATURES, f"no feature {name}; there are {', '.join(sorted(self.features))}")
+        for name in (*self._state, *self._action):
+            if self.features[name].kind != "tensor" or not self.features[name].width:
+                raise broken(self.folder / FEATURES, f"{name} is {self.features[name]}, expected numbers")
+        return full
+
+    def _index(self, path: Path, records: int) -> None:
+        """Adds the episodes of a file."""
+        spans, fault = find_records(path)
+        if fault is None and len(spans) != records:
+            fault = f"{len(spans)} records, but dataset_info.json says {records}"
+        if fault is not None:
+            self.faults.append(broken(path, fault))
+        if not spans:
+            return
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+            for number, span in enumerate(spans):
+                try:
+                    length = self._length(parse_example(buffer, span.offset, span.offset + span.length))
+                except (ValueError, KeyError) as error:
+                    self.faults.append(broken(path, f"record {number}: {error}"))
+                    length = 0
+                self._places.append(_Place(path, span, length))
+
+    def _length(self, features: dict[str, Feature]) -> int:
+        """Steps that can be used, without reading more of the record than its features' headers."""
+        flags = {"has_language": "no instruction"}
+        flags |= {f"has_{c}": f"no {c}" for c in self.wanted.cameras or ()}
+        for flag, reason in flags.items():
+            value = features.get(f"episode_metadata/{flag}")
+            if value is not None and not value.ints().any():
+                self.left_out[reason] += 1
+                return 0
+        name = self._action[0]
+        feature = _get(features, name)
+        whole = feature.count_floats() if self.features[name].dtype.startswith("float") else len(feature.ints())
+        steps = whole // self.features[name].width
+        if steps <= self.wanted.skip_first:
+            raise ValueError(f"{name} has {steps} steps, of which {self.wanted.skip_first} are left out")
+        return steps
+
+
+def _get(features: dict[str, Feature], name: str) -> Feature:
+    if name not in features:
+        raise ValueError(f"no feature {name}")
+    return features[name]
+
+
+def _numbers(feature: Feature, like: TfdsFeature) -> NDArray[np.float32]:
+    values = feature.floats() if like.dtype.startswith(("float", "bfloat")) else feature.ints()
+    return np.asarray(values, np.float32)
