@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from depthvla.data.demos import load_demos
-from depthvla.data.scannet import read_pose
+from depthvla.data.files import read_matrix
 from depthvla.data.scenes import load_scenes
 from depthvla.data.truth import load_truth
 
@@ -47,8 +47,8 @@ def test_scenes_are_written_in_both_layouts_and_read_back_by_the_readers(start) 
     medians = [np.median(d[d > 0]) for d in (frames.depth[:22], frames.depth[22:])]
     assert 0.6 < medians[0] / medians[1] < 1.6
     # A pose puts what the camera sees where the table is: between the floor and a metre above it.
-    pose = read_pose(scenes / "scannet/scene0000_00/pose/0.txt")
-    assert pose is not None
+    pose = read_matrix(scenes / "scannet/scene0000_00/pose/0.txt")
+    assert np.isfinite(pose).all()
     ray = np.linalg.inv(frames.intrinsics[0]) @ (16, 16, 1)
     point = pose[:3, :3] @ (ray * frames.depth[0, 16, 16]) + pose[:3, 3]
     assert -1 < point[2] < 1

@@ -6,16 +6,22 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from depthvla.data.frames import RgbdFrame
 from depthvla.data.hypersim import (
+    list_hypersim,
     planar_depth,
     ray_distance,
-    read_hypersim,
     write_hypersim_frame,
     write_hypersim_metadata,
 )
+from depthvla.data.reading import read_frames
 from depthvla.runtime.failure import WorkerError
 
 FOCAL = 886.81
+
+
+def read_hypersim_frames(root: Path) -> list[RgbdFrame]:
+    return list(read_frames(list_hypersim(root)))
 
 
 def test_distance_becomes_depth_as_published_for_1024_by_768() -> None:
@@ -50,7 +56,7 @@ def test_frames_written_are_read_back_with_their_splits_and_cameras(tmp_path: Pa
         for number in range(frames):
             write_hypersim_frame(tmp_path / scene, number, image, depth, 40.0)
     write_hypersim_metadata(tmp_path, [("ai_001_000", "train", 2), ("ai_001_001", "heldout", 1)], fov)
-    frames = list(read_hypersim(tmp_path))
+    frames = read_hypersim_frames(tmp_path)
     assert [f.split for f in frames] == ["train", "train", "heldout"]
     assert_allclose(frames[0].intrinsics, [[40, 0, 15.5], [0, 40, 11.5], [0, 0, 1]], rtol=1e-5)
     assert_allclose(frames[0].image, image, atol=4)
@@ -70,9 +76,30 @@ def test_a_real_scene_without_camera_parameters_has_the_usual_focal_length(tmp_p
         "scene_name,camera_name,frame_id,included_in_public_release,exclude_reason,split_partition_name\n"
         "ai_037_002,cam_01,7,True,,train\nai_037_002,cam_01,8,False,bad,\nai_037_002,cam_01,9,True,,test\n"
     )
-    (frame,) = read_hypersim(tmp_path)
+    (frame,) = read_hypersim_frames(tmp_path)
     assert_allclose(frame.intrinsics[0, 0], 886.81, atol=0.01)
     assert_allclose(frame.depth[0, 0], 2 * 886.81 / 1093.223, rtol=1e-5)
+
+
+def test_poses_are_metres_and_look_along_z(tmp_path: Path) -> None:
+    write_hypersim_frame(tmp_path / "ai_001_000", 0, np.zeros((6, 8, 3), np.uint8), np.ones((6, 8), np.float32), 9.0)
+    write_hypersim_metadata(tmp_path, [("ai_001_000", "train", 1)], 1.0)
+    detail = tmp_path / "ai_001_000/_detail"
+    (detail / "cam_00").mkdir(parents=True)
+    with h5py.File(detail / "cam_00/camera_keyframe_positions.hdf5", "w") as file:
+        file["dataset"] = np.array([[10.0, 20.0, 30.0]])
+    with h5py.File(detail / "cam_00/camera_keyframe_orientations.hdf5", "w") as file:
+        file["dataset"] = np.eye(3)[None]
+    (detail / "metadata_scene.csv").write_text("parameter_name,parameter_value\nmeters_per_asset_unit,0.0254\n")
+    (frame,) = read_hypersim_frames(tmp_path)
+    assert frame.pose is not None
+    assert_allclose(frame.pose[:3, 3], [0.254, 0.508, 0.762], rtol=1e-6)
+    # HyperSim's camera looks along its own -z, with y up.
+    assert_allclose(frame.pose[:3, :3] @ (0, 0, 1), [0, 0, -1])
+    assert_allclose(frame.pose[:3, :3] @ (0, 1, 0), [0, -1, 0])
+    (detail / "metadata_scene.csv").write_text("parameter_name,parameter_value\n")
+    with pytest.raises(WorkerError, match="meters_per_asset_unit"):
+        read_hypersim_frames(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +109,23 @@ def test_a_real_scene_without_camera_parameters_has_the_usual_focal_length(tmp_p
         (lambda root: (root / "metadata_images_split_scene_v1.csv").write_text("a,b\n"), "scene_name"),
         (lambda root: next(root.rglob("*.jpg")).unlink(), "frame.0000.tonemap.jpg"),
         (lambda root: next(root.rglob("*.hdf5")).write_bytes(b"no"), "frame.0000.depth_meters.hdf5"),
+        (lambda root: cut(next(root.rglob("*.jpg"))), "tonemap.jpg: a JPEG that is cut short"),
+        (lambda root: cut(next(root.rglob("*.hdf5"))), "frame.0000.depth_meters.hdf5: not an HDF5 file"),
+        (lambda root: store(root, np.ones((6, 8), np.uint16)), "dataset is uint16 [6, 8], expected floats [H, W]"),
+        (
+            lambda root: store(root, np.full((6, 8), np.nan)),
+            "depth_meters.hdf5: no pixel has a measured depth",
+        ),
+        (lambda root: store(root, np.full((6, 8), 2000.0)), "in millimetres, where metres are expected"),
+        (
+            lambda root: store(root, np.ones((6, 12))),
+            "12 x 6 pixels of depth, the picture has 8 x 6",
+        ),
+        (lambda root: append(root / "metadata_images_split_scene_v1.csv", "ai_001_000,cam_00"), "line 3 is cut short"),
+        (
+            lambda root: append(root / "metadata_images_split_scene_v1.csv", "ai_001_000,cam_00,x,True,,train"),
+            "frame_id of ai_001_000",
+        ),
         (
             lambda root: (root / "metadata_camera_parameters.csv").write_text("scene_name,settings_camera_fov\na,b\n"),
             "settings_camera_fov",
@@ -92,6 +136,20 @@ def test_a_broken_folder_is_named(tmp_path: Path, breakage, named: str) -> None:
     write_hypersim_frame(tmp_path / "ai_001_000", 0, np.zeros((6, 8, 3), np.uint8), np.ones((6, 8), np.float32), 9.0)
     write_hypersim_metadata(tmp_path, [("ai_001_000", "train", 1)], 1.0)
     breakage(tmp_path)
-    with pytest.raises(WorkerError, match=named.replace(".", r"\.")) as caught:
-        list(read_hypersim(tmp_path))
+    with pytest.raises(WorkerError) as caught:
+        read_hypersim_frames(tmp_path)
+    assert named in caught.value.message
     assert caught.value.code == "DATA_BROKEN"
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def append(path: Path, line: str) -> None:
+    path.write_text(path.read_text() + line + "\n")
+
+
+def store(root: Path, distance: np.ndarray) -> None:
+    with h5py.File(next(root.rglob("*.hdf5")), "w") as file:
+        file["dataset"] = distance

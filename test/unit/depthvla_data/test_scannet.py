@@ -5,11 +5,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from depthvla.data.scannet import read_pose, read_scannet, write_scannet_frame, write_scannet_lists
+from depthvla.data.frames import RgbdFrame
+from depthvla.data.reading import Tally, Tolerance, read_frames
+from depthvla.data.scannet import list_scannet, write_scannet_frame, write_scannet_lists
 from depthvla.data.scenes import load_scenes
 from depthvla.runtime.failure import WorkerError
 
-INTRINSICS = np.array([[577.87, 0, 319.5], [0, 577.87, 239.5], [0, 0, 1]], np.float32)
+INTRINSICS = np.array([[57.787, 0, 31.5], [0, 57.787, 23.5], [0, 0, 1]], np.float32)
+
+
+def read_scannet(root: Path) -> list[RgbdFrame]:
+    return list(read_frames(list_scannet(root)))
 
 
 def write_tiny(root: Path) -> None:
@@ -25,7 +31,7 @@ def write_tiny(root: Path) -> None:
 
 def test_frames_come_in_the_order_of_lists_and_numbers(tmp_path: Path) -> None:
     write_tiny(tmp_path)
-    frames = list(read_scannet(tmp_path))
+    frames = read_scannet(tmp_path)
     assert [f.split for f in frames] == ["train"] * 3 + ["heldout"] * 3
     assert [Path(f.source).stem for f in frames[:3]] == ["0", "1", "10"]
     assert_allclose(frames[2].image[5, 5], (100, 60, 200), atol=3)
@@ -36,18 +42,21 @@ def test_depth_is_in_millimetres_and_zero_is_not_measured(tmp_path: Path) -> Non
     raw = cv2.imread(str(tmp_path / "scene0000_00/depth/0.png"), cv2.IMREAD_UNCHANGED)
     assert raw.dtype == np.uint16
     assert raw[1, 1] == 1234
-    frame = next(read_scannet(tmp_path))
+    frame = read_scannet(tmp_path)[0]
     assert frame.depth[0, 0] == 0
     assert_allclose(frame.depth[1, 1], 1.234)
 
 
-def test_a_lost_pose_is_none_and_its_frame_is_kept(tmp_path: Path) -> None:
+def test_a_frame_whose_tracking_was_lost_is_left_out_and_counted_or_kept_without_a_pose(tmp_path: Path) -> None:
     write_tiny(tmp_path)
     lost = tmp_path / "scene0000_00/pose/1.txt"
     lost.write_text("-inf -inf -inf -inf\n" * 4)
-    assert read_pose(lost) is None
-    assert read_pose(tmp_path / "scene0000_00/pose/0.txt") is not None
-    assert len(list(read_scannet(tmp_path))) == 6
+    tally = Tally()
+    frames = list(read_frames(list_scannet(tmp_path), Tolerance(broken=0), tally))
+    assert (len(frames), tally.frames, tally.lost, tally.broken) == (5, 5, 1, 0)
+    assert all(frame.pose is not None for frame in frames)
+    kept = list(read_frames(list_scannet(tmp_path), Tolerance(broken=0, lost_poses="keep")))
+    assert [frame.pose is None for frame in kept] == [False, True] + [False] * 4
 
 
 def test_scenes_are_loaded_square_with_intrinsics_that_follow(tmp_path: Path) -> None:
@@ -56,7 +65,7 @@ def test_scenes_are_loaded_square_with_intrinsics_that_follow(tmp_path: Path) ->
     assert frames.images.shape == (6, 24, 24, 3)
     assert frames.depth.shape == (6, 24, 24)
     assert frames.depth.dtype == np.float32
-    assert_allclose(frames.intrinsics[0, 0, 0], 577.87 / 2, rtol=1e-4)
+    assert_allclose(frames.intrinsics[0, 0, 0], 57.787 / 2, rtol=1e-4)
     assert_array_equal(frames.split, ["train"] * 3 + ["heldout"] * 3)
     assert len(frames.select("heldout")) == 3
 
@@ -72,10 +81,20 @@ def test_a_coarser_depth_map_than_the_picture_is_fitted_too(tmp_path: Path) -> N
     ("breakage", "named"),
     [
         (lambda root: (root / "scannetv2_val.txt").unlink(), "scannetv2_val.txt"),
-        (lambda root: (root / "scannetv2_val.txt").write_text("scene0404_00"), "scene0404_00/color"),
+        (lambda root: (root / "scannetv2_val.txt").write_text("scene0404_00"), "scene0404_00: no such folder"),
         (lambda root: (root / "scene0000_00/depth/1.png").unlink(), "depth/1.png"),
         (lambda root: (root / "scene0000_00/color/1.jpg").write_bytes(b"no"), "color/1.jpg"),
         (lambda root: (root / "scene0000_00/intrinsic/intrinsic_color.txt").write_text("1 2"), "expected 4 x 4"),
+        (lambda root: (root / "scene0000_00/intrinsic/intrinsic_color.txt").write_text("a\n1 2"), "expected 4 x 4"),
+        (lambda root: (root / "scene0000_00/pose/1.txt").unlink(), "pose/1.txt: no such file"),
+        (
+            lambda root: cv2.imwrite(str(root / "scene0000_00/color/1.jpg"), np.zeros((24, 32, 3), np.uint8)),
+            "color/1.jpg: the picture has 32 x 24 pixels, the scene's first has 64 x 48",
+        ),
+        (
+            lambda root: [cv2.imwrite(str(p), np.zeros((24, 32, 3), np.uint8)) for p in root.rglob("*.jpg")],
+            "principal point (31.5, 23.5) of a picture of 32 x 24: intrinsics of another size?",
+        ),
         (
             lambda root: cv2.imwrite(str(root / "scene0000_00/depth/0.png"), np.zeros((4, 4), np.uint8)),
             "expected uint16",
@@ -85,8 +104,9 @@ def test_a_coarser_depth_map_than_the_picture_is_fitted_too(tmp_path: Path) -> N
 def test_a_broken_folder_is_named(tmp_path: Path, breakage, named: str) -> None:  # type: ignore[no-untyped-def]
     write_tiny(tmp_path)
     breakage(tmp_path)
-    with pytest.raises(WorkerError, match=named.replace(".", r"\.")):
-        list(read_scannet(tmp_path))
+    with pytest.raises(WorkerError) as caught:
+        read_scannet(tmp_path)
+    assert named in caught.value.message
 
 
 def test_a_folder_without_any_dataset_says_what_was_looked_for(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 
     <ai_xxx_xxx>/images/scene_cam_00_geometry_hdf5/frame.0000.depth_meters.hdf5     dataset ``dataset``, float16
     <ai_xxx_xxx>/images/scene_cam_00_final_preview/frame.0000.tonemap.jpg
+    <ai_xxx_xxx>/_detail/cam_00/camera_keyframe_{positions,orientations}.hdf5, _detail/metadata_scene.csv     (poses)
     metadata_camera_parameters.csv          scene_name, settings_camera_fov (radians, horizontal), …
     metadata_images_split_scene_v1.csv      scene_name, camera_name, frame_id, …, split_partition_name
 
@@ -16,19 +17,25 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from depthvla.data.broken import broken
-from depthvla.data.frames import RgbdFrame, Split
+from depthvla.data.broken import BrokenData, broken
+from depthvla.data.files import read_picture, read_text
+from depthvla.data.frames import RgbdFrame, SceneRef, Split
 
 USUAL_FOV = np.pi / 3
 SPLITS = "metadata_images_split_scene_v1.csv"
 CAMERAS = "metadata_camera_parameters.csv"
+SCENE = "metadata_scene.csv"
+_PARAMETER = ("parameter_name", "parameter_value")
 _FRAME = ("scene_name", "camera_name", "frame_id")
 # HyperSim's partitions; `test` is nobody's here.
 _PARTITIONS: dict[str, Split] = {"train": "train", "val": "heldout"}
@@ -57,35 +64,59 @@ def ray_distance(depth: NDArray[np.float32], focal: float) -> NDArray[np.float32
     return np.where(depth > 0, depth * _slant(height, width, focal), np.nan).astype(np.float32)
 
 
-def read_hypersim(root: Path) -> Iterator[RgbdFrame]:
-    """Every frame that the split file gives to training or validation, in its order.
+def list_hypersim(root: Path) -> list[SceneRef]:
+    """Every scene with frames that the split file gives to training or validation, in its order.
 
     Raises:
-        WorkerError: DATA_BROKEN, naming the file and what is wrong with it.
+        BrokenData: where the split file or the camera parameters can't be read.
     """
     fields_of_view = _read_fields_of_view(root / CAMERAS)
-    for row in _read_csv(root / SPLITS, (*_FRAME, "split_partition_name")):
-        split = _PARTITIONS.get(row["split_partition_name"])
-        # Frames outside the public release are listed without a partition.
-        if split is None:
-            continue
-        stem = f"frame.{int(row['frame_id']):04d}"
-        images = root / row["scene_name"] / "images"
-        picture = images / f"scene_{row['camera_name']}_final_preview/{stem}.tonemap.jpg"
-        bgr = cv2.imread(str(picture), cv2.IMREAD_COLOR) if picture.is_file() else None
-        if bgr is None:
-            raise broken(picture, "no picture that can be read")
-        distance = _read_distance(images / f"scene_{row['camera_name']}_geometry_hdf5/{stem}.depth_meters.hdf5")
-        width = distance.shape[1]
-        focal = width / 2 / np.tan(fields_of_view.get(row["scene_name"], USUAL_FOV) / 2)
-        scale = bgr.shape[1] / width
-        yield RgbdFrame(
-            np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8),
+    rows = _read_csv(root / SPLITS, (*_FRAME, "split_partition_name"))
+    # Frames outside the public release are listed without a partition.
+    rows = [row for row in rows if row["split_partition_name"] in _PARTITIONS]
+    out = []
+    for (name, partition), frames in groupby(rows, lambda row: (row["scene_name"], row["split_partition_name"])):
+        try:
+            taken = tuple((row["camera_name"], int(row["frame_id"])) for row in frames)
+        except ValueError as error:
+            raise broken(root / SPLITS, f"frame_id of {name}: {error}") from error
+        reader = partial(HypersimScene, frames=taken, fov=fields_of_view.get(name, USUAL_FOV))
+        out.append(SceneRef(root / name, _PARTITIONS[partition], reader))
+    return out
+
+
+class HypersimScene:
+    """A scene's frames, as (camera, number), and its horizontal field of view in radians."""
+
+    def __init__(self, path: Path, split: Split, *, frames: tuple[tuple[str, int], ...], fov: float) -> None:
+        self.path, self.split, self.frames, self.fov = path, split, frames, fov
+        if not path.is_dir():
+            raise broken(path, "no such folder")
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def load(self, index: int) -> RgbdFrame:
+        camera, number = self.frames[index]
+        images = self.path / "images"
+        picture = images / f"scene_{camera}_final_preview/frame.{number:04d}.tonemap.jpg"
+        image = read_picture(picture)
+        measured = images / f"scene_{camera}_geometry_hdf5/frame.{number:04d}.depth_meters.hdf5"
+        distance = _read_distance(measured)
+        focal = distance.shape[1] / 2 / np.tan(self.fov / 2)
+        scale = image.shape[1] / distance.shape[1]
+        return RgbdFrame(
+            image,
             planar_depth(distance, focal),
-            _intrinsics(focal * scale, bgr.shape[0], bgr.shape[1]),
-            split,
+            _intrinsics(focal * scale, image.shape[0], image.shape[1]),
+            self.split,
             str(picture),
+            str(measured),
+            _read_pose(self.path / "_detail", camera, number),
         )
+
+    def leftovers(self) -> Iterator[BrokenData]:
+        return iter(())
 
 
 def write_hypersim_metadata(root: Path, scenes: Sequence[tuple[str, Split, int]], fov: float) -> None:
@@ -142,18 +173,43 @@ def _intrinsics(focal: float, height: int, width: int) -> NDArray[np.float32]:
 
 
 def _read_distance(path: Path) -> NDArray[np.float32]:
+    distance = _read_dataset(path)
+    if distance.ndim != 2 or distance.dtype.kind != "f":
+        raise broken(path, f"dataset is {distance.dtype} {list(distance.shape)}, expected floats [H, W] in metres")
+    return distance.astype(np.float32)
+
+
+def _read_pose(detail: Path, camera: str, number: int) -> NDArray[np.float32] | None:
+    """Camera-to-world in metres, OpenCV axes; None where the scene came without `_detail`."""
+    positions = detail / camera / "camera_keyframe_positions.hdf5"
+    if not positions.is_file():
+        return None
+    orientations = detail / camera / "camera_keyframe_orientations.hdf5"
+    where, turned = _read_dataset(positions), _read_dataset(orientations)
+    for path, found, shape in ((positions, where, (3,)), (orientations, turned, (3, 3))):
+        if found.shape[1:] != shape or len(found) <= number:
+            raise broken(path, f"frame {number}: dataset is {list(found.shape)}, expected [N, {str(shape)[1:-1]}]")
+    scale = {row["parameter_name"]: row["parameter_value"] for row in _read_csv(detail / SCENE, _PARAMETER)}
+    pose = np.eye(4, dtype=np.float32)
+    # Asset units, and axes of OpenGL: y up, z towards the viewer.
+    pose[:3, :3] = turned[number] * np.array([1, -1, -1])
+    try:
+        pose[:3, 3] = where[number] * float(scale["meters_per_asset_unit"])
+    except (KeyError, ValueError) as error:
+        raise broken(detail / SCENE, "has no number meters_per_asset_unit") from error
+    return pose
+
+
+def _read_dataset(path: Path) -> NDArray[Any]:
     if not path.is_file():
         raise broken(path, "no such file")
     try:
         with h5py.File(path) as file:
             if "dataset" not in file:
                 raise broken(path, f"has {list(file)}, expected `dataset`")
-            distance = np.asarray(file["dataset"], np.float32)
-    except OSError as error:
+            return np.asarray(file["dataset"])
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise broken(path, f"not an HDF5 file that can be read ({error})") from error
-    if distance.ndim != 2:
-        raise broken(path, f"dataset is {list(distance.shape)}, expected [H, W]")
-    return distance
 
 
 def _read_fields_of_view(path: Path) -> dict[str, float]:
@@ -167,11 +223,13 @@ def _read_fields_of_view(path: Path) -> dict[str, float]:
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise broken(path, "no such file")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in columns if column not in (reader.fieldnames or ())]
-        if missing:
-            raise broken(path, f"column {missing[0]!r} is missing")
-        return list(reader)
+    reader = csv.DictReader(read_text(path).splitlines())
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        raise broken(path, f"column {missing[0]!r} is missing")
+    rows = []
+    for row in reader:
+        if any(row[column] is None for column in columns):
+            raise broken(path, f"line {reader.line_num} is cut short")
+        rows.append(row)
+    return rows

@@ -1,13 +1,14 @@
-"""ScanNet as its own tools extract it (SensReader), read and written.
+"""ScanNet, as recorded (`.sens`) or as its own Python tool extracts it (SensReader), read and written.
 
 ::
 
+    <scene>/<scene>.sens                                        (sens.py), or
     <scene>/color/0.jpg  <scene>/depth/0.png  <scene>/pose/0.txt
     <scene>/intrinsic/intrinsic_color.txt  <scene>/intrinsic/intrinsic_depth.txt
-    scannetv2_train.txt  scannetv2_val.txt      (scene names, one a line)
+    scannetv2_train.txt  scannetv2_val.txt                      (scene names, one a line)
 
-Depth is uint16 in millimetres, 0 = not measured, along the optical axis. Intrinsics are 4 x 4. A pose is 4 x 4
-camera-to-world, all infinite where tracking was lost: the depth of such a frame is as good as any other's.
+Scenes may lie in `scans/`, as they are downloaded. Depth is uint16 in millimetres, 0 = not measured, along the optical
+axis. Intrinsics are 4 x 4. A pose is 4 x 4 camera-to-world, all infinite where tracking was lost.
 """
 
 from __future__ import annotations
@@ -19,28 +20,54 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from depthvla.data.broken import broken
-from depthvla.data.frames import RgbdFrame, Split
+from depthvla.data.broken import BrokenData, broken
+from depthvla.data.files import read_matrix, read_millimetres, read_names, read_picture
+from depthvla.data.frames import RgbdFrame, Scene, SceneRef, Split
+from depthvla.data.sens import SensScene
 from depthvla.data.truth import to_millimetres
 
 LISTS: dict[Split, str] = {"train": "scannetv2_train.txt", "heldout": "scannetv2_val.txt"}
 
 
-def read_scannet(root: Path) -> Iterator[RgbdFrame]:
-    """Every frame of every listed scene, in the order of lists and frame numbers.
+def list_scannet(root: Path) -> list[SceneRef]:
+    """Every listed scene, in the order of lists.
 
     Raises:
-        WorkerError: DATA_BROKEN, naming the file and what is wrong with it.
+        BrokenData: where a list is missing.
     """
-    for split, name in LISTS.items():
-        for scene in _read_list(root / name):
-            yield from _read_scene(root / scene, split)
+    scans = root / "scans" if (root / "scans").is_dir() else root
+    hint = "ScanNet's own lists of scenes lie beside the scenes"
+    names = {split: read_names(root / name, hint) for split, name in LISTS.items()}
+    return [SceneRef(scans / scene, split, _open) for split in LISTS for scene in names[split]]
 
 
-def read_pose(path: Path) -> NDArray[np.float32] | None:
-    """Camera-to-world ``[4, 4]``, or None where tracking was lost."""
-    pose = _read_matrix(path)
-    return pose if np.isfinite(pose).all() else None
+class ExtractedScene:
+    """A scene of files; frames in the order of their numbers."""
+
+    def __init__(self, path: Path, split: Split) -> None:
+        self.path, self.split = path, split
+        self.numbers = sorted(_numbers(path / "color", "jpg"))
+        if not self.numbers:
+            raise broken(path / "color", "no *.jpg in it")
+        self.intrinsics = read_matrix(path / "intrinsic/intrinsic_color.txt")[:3, :3]
+        read_matrix(path / "intrinsic/intrinsic_depth.txt")
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def load(self, index: int) -> RgbdFrame:
+        number = self.numbers[index]
+        picture = self.path / f"color/{number}.jpg"
+        image = read_picture(picture)
+        measured = self.path / f"depth/{number}.png"
+        depth = read_millimetres(measured)
+        pose = read_matrix(self.path / f"pose/{number}.txt")
+        return RgbdFrame(image, depth, self.intrinsics, self.split, str(picture), str(measured), pose)
+
+    def leftovers(self) -> Iterator[BrokenData]:
+        for folder, ending in (("depth", "png"), ("pose", "txt")):
+            for number in sorted(_numbers(self.path / folder, ending) - set(self.numbers)):
+                yield broken(self.path / f"{folder}/{number}.{ending}", f"no picture color/{number}.jpg goes with it")
 
 
 def write_scannet_lists(root: Path, scenes: dict[Split, list[str]]) -> None:
@@ -81,37 +108,15 @@ def write_scannet_frame(
     np.savetxt(scene / f"pose/{number}.txt", camera_to_world, fmt="%.6f")
 
 
-def _read_list(path: Path) -> list[str]:
-    if not path.is_file():
-        raise broken(path, "no such file", "ScanNet's own lists of scenes lie beside the scenes")
-    return path.read_text(encoding="utf-8").split()
+def _open(path: Path, split: Split) -> Scene:
+    recording = path / f"{path.name}.sens"
+    if (path / "color").is_dir():
+        return ExtractedScene(path, split)
+    if recording.is_file():
+        return SensScene(recording, split)
+    raise broken(path, f"neither color/ nor {recording.name} in it" if path.is_dir() else "no such folder")
 
 
-def _read_scene(scene: Path, split: Split) -> Iterator[RgbdFrame]:
-    pictures = sorted((scene / "color").glob("*.jpg"), key=lambda p: int(p.stem))
-    if not pictures:
-        raise broken(scene / "color", "no *.jpg in it")
-    intrinsics = _read_matrix(scene / "intrinsic/intrinsic_color.txt")[:3, :3]
-    _read_matrix(scene / "intrinsic/intrinsic_depth.txt")
-    for path in pictures:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise broken(path, "not a picture that can be read")
-        depth_path = scene / f"depth/{path.stem}.png"
-        raw = cv2.imread(str(depth_path), cv2.IMREAD_UNCHANGED) if depth_path.is_file() else None
-        if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
-            found = "no such picture" if raw is None else f"{raw.dtype} {list(raw.shape)}"
-            raise broken(depth_path, f"{found}, expected uint16 [H, W] in millimetres")
-        read_pose(scene / f"pose/{path.stem}.txt")
-        rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-        yield RgbdFrame(rgb, np.asarray(raw, np.float32) / np.float32(1000), intrinsics, split, str(path))
-
-
-def _read_matrix(path: Path) -> NDArray[np.float32]:
-    try:
-        matrix = np.loadtxt(path, dtype=np.float32)
-    except (OSError, ValueError) as error:
-        raise broken(path, f"{error}, expected 4 x 4 numbers") from error
-    if matrix.shape != (4, 4):
-        raise broken(path, f"{' x '.join(map(str, matrix.shape))} numbers, expected 4 x 4")
-    return matrix
+def _numbers(folder: Path, ending: str) -> set[int]:
+    """Numbers of the frames in a folder; what has another name is nobody's."""
+    return {int(path.stem) for path in folder.glob(f"*.{ending}") if path.stem.isdecimal()}
