@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { foldJob } from '../../orchestrator/run/fold-job.ts'
 import type { JobEvent } from '../../orchestrator/run/job-events.ts'
 import { listJournals, readJournal } from '../../orchestrator/store/journal.ts'
@@ -18,6 +19,19 @@ export function checkNobodyTwice(world: World): void {
   }
 }
 
+/** Between two looks at what should always be so, each of which reads many journals. */
+const LOOK_MS = 2000
+
+/** Throws as soon as the control plane itself finds that what should always be so is not; else when it is over. */
+export async function watchInvariants({ client }: World, signal: AbortSignal): Promise<never> {
+  for (;;) {
+    await pause(LOOK_MS, undefined, { signal })
+    // One that is away, or has lost Redis or the store for the moment, finds nothing.
+    const { violations } = await client.invariants().catch(() => ({ violations: [] }))
+    if (violations.length > 0) throw new Loss(`not as it should be: ${JSON.stringify(violations)}`)
+  }
+}
+
 /** A world whose runs have all ended: nothing was forgotten, nothing is left, nothing still runs. */
 export async function checkEnd(world: World, workload: Workload): Promise<void> {
   const runs = await world.client.runs()
@@ -25,6 +39,8 @@ export async function checkEnd(world: World, workload: Workload): Promise<void> 
     if (!runs.some((view) => view.run === run)) throw new Loss(`run ${run} was acknowledged, and is not known any more`)
   for (const view of runs)
     if (view.state !== 'succeeded') throw new Loss(`run ${view.run} is ${view.state}: ${errorsOf(view)}`)
+  const { violations } = await world.client.invariants()
+  if (violations.length > 0) throw new Loss(`not as it should be in the end: ${JSON.stringify(violations)}`)
   const pool = runs[0]?.pool
   if (pool && pool.coresFree !== pool.cores) throw new Loss(`${pool.cores - pool.coresFree} cores are still reserved`)
   const living = await livingProcesses(world.state)

@@ -23,6 +23,7 @@ export const faults: Record<string, { fault: Fault; share: number }> = {
   'daemon-killed-at-start': { fault: control.daemonKilledAtStart, share: 4 },
   'daemon-killed-at-point': { fault: control.daemonKilledAtPoint, share: 6 },
   'daemon-stopped': { fault: control.daemonStopped, share: 1 },
+  'daemon-replaced': { fault: control.daemonReplaced, share: 2 },
   'second-daemon': { fault: control.secondDaemon, share: 1 },
   'redis-killed': { fault: redis.redisKilled, share: 2 },
   'redis-emptied': { fault: redis.redisEmptied, share: 2 },

@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
 import { machine } from '../bench/bench.ts'
 import { random } from '../bench/statistics.ts'
+import { startCeph } from '../integration/store/ceph.ts'
 import { canMount } from '../support/tmpfs.ts'
 import { type Card, shares, shuffled } from './deck.ts'
 import { faults } from './faults.ts'
 import { playRound, type Told } from './round.ts'
 import { resultsTable } from './table.ts'
-import { openWorld } from './world.ts'
+import { type Ground, openWorld, type World } from './world.ts'
 
 const { values } = parseArgs({
   options: {
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     worlds: { type: 'string', default: '2' },
     each: { type: 'string', default: '40' },
+    store: { type: 'string', default: 'folder' },
     verbose: { type: 'boolean', default: false },
   },
 })
@@ -23,7 +25,7 @@ const [seed, count, each] = [Number(values.seed), Number(values.count), Number(v
 const unknown = values.only.filter((name) => !faults[name])
 if (unknown.length > 0 || !Number.isFinite(seed + count + each + Number(values.minutes))) {
   console.error(
-    `usage: npm run chaos -- [--seed N] [--minutes M] [--count N] [--only FAULT]… [--worlds AT ONCE] [--each FAULTS A WORLD] [--verbose]\n`,
+    `usage: npm run chaos -- [--seed N] [--minutes M] [--count N] [--only FAULT]… [--worlds AT ONCE] [--each FAULTS A WORLD] [--store folder|s3] [--verbose]\n`,
   )
   for (const [name, { fault }] of Object.entries(faults)) console.error(`  ${name.padEnd(24)} ${fault.about}`)
   process.exit(2)
@@ -35,12 +37,30 @@ const until = started + Number(values.minutes) * 60_000
 const told: Told[] = []
 let [struck, world, losses, runs, steps] = [0, 0, 0, 0, 0]
 
+const worlds = new Set<World>()
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, async () => {
+    await Promise.all([...worlds].map((one) => one.end('remove')))
+    await ceph?.stop()
+    process.exit(130)
+  })
+
+const ceph = values.store === 's3' ? await startCeph() : null
+
+/** Every other world has disks of its own that can be filled up, where this user may mount them. */
+function ground(number: number): Ground {
+  if (!ceph) return { kind: number % 2 === 0 && canMount() ? 'small' : 'folder' }
+  const url = `s3://${ceph.bucket}/world-${number}`
+  return { kind: 's3', gateway: ceph, address: { url, endpoint: ceph.endpoint, region: 'us-east-1' } }
+}
+
 /** Plays one world after the other; several do so side by side. */
 async function play(): Promise<void> {
   while (struck < count && Date.now() < until) {
     const number = ++world
     const dice = random(seed * 1000 + number)
-    const here = await openWorld({ kind: canMount() ? 'small' : 'folder' })
+    const here = await openWorld(ground(number))
+    worlds.add(here)
     let cards: Card[] = []
     let inWorld = 0
     const next = () => {
@@ -64,6 +84,7 @@ async function play(): Promise<void> {
       )
       console.log(`  kept: ${here.folder}; again: --seed ${seed} --worlds 1`)
     } else console.log(`${name}: ${round.told.length} faults, ${round.runs} runs right, ${round.steps} steps`)
+    worlds.delete(here)
     await here.end(round.lost ? 'keep' : 'remove')
   }
 }
@@ -73,5 +94,6 @@ console.log(`\n${resultsTable(told)}\n`)
 console.log(
   `${runs} runs ended with the right bits, ${steps} steps, ${Math.round((Date.now() - started) / 1000)} s; seed ${seed}`,
 )
+await ceph?.stop()
 const torn = told.reduce((sum, one) => sum + one.torn, 0)
 process.exit(losses > 0 || torn > 0 ? 1 : 0)

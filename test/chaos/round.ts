@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { account, type Cost } from './account.ts'
-import { checkEnd, checkNobodyTwice } from './check.ts'
+import { checkEnd, checkNobodyTwice, watchInvariants } from './check.ts'
 import type { Card } from './deck.ts'
 import { between } from './fault.ts'
 import { Loss } from './loss.ts'
@@ -39,19 +39,23 @@ export async function playRound(
   tell: (told: Told) => void = () => {},
 ): Promise<Round> {
   const workload = new Workload(world, seed)
+  const over = new AbortController()
+  const violated = watchInvariants(world, over.signal)
+  violated.catch(() => {}) // told by `within`
+  const within = bounded(() => [violated, workload.failed])
   const told: (Told & { at: number })[] = []
   let inHand: string | null = null
   let lost: Round['lost'] = null
   try {
     await world.start()
     workload.start(RUNS_AT_ONCE)
-    await within(RECOVERED_WITHIN_MS, workload, 'nothing was trained', (signal) =>
+    await within(RECOVERED_WITHIN_MS, 'nothing was trained', (signal) =>
       world.book.first((line) => line.kind === 'step', signal),
     )
     for (let card = next(); card; card = next()) {
       const { name, fault } = card
       inHand = name
-      const done = await within(RECOVERED_WITHIN_MS, workload, `no new step after ${name}`, async (signal) => {
+      const done = await within(RECOVERED_WITHIN_MS, `no new step after ${name}`, async (signal) => {
         for (;;) {
           await pause(between(0, 400, dice), undefined, { signal })
           const struck = await fault.strike({ world, workload, dice, signal })
@@ -65,7 +69,7 @@ export async function playRound(
       tell(one)
       inHand = null
     }
-    await within(ENDED_WITHIN_MS, workload, 'runs did not end', () => workload.drain())
+    await within(ENDED_WITHIN_MS, 'runs did not end', () => workload.drain())
     await checkEnd(world, workload)
   } catch (error) {
     // Whatever could not be foreseen here is worth looking into as well.
@@ -73,6 +77,7 @@ export async function playRound(
     lost = { fault: inHand, message }
   }
   workload.stop()
+  over.abort()
   const faults = told.map(({ at }) => at)
   const costs = account(world.book.read(), faults, workload.truths, world.damaged)
   const all: Told[] = told.map(({ at: _, ...one }, index) => ({ ...one, ...costs[index] }))
@@ -84,20 +89,19 @@ export async function playRound(
   return { told: all, lost, runs: workload.checked, steps }
 }
 
-/** Bounded, and over as soon as a run of the workload has ended as it must not. */
-async function within<T>(
-  ms: number,
-  workload: Workload,
-  what: string,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const over = new AbortController()
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Loss(`${what} within ${ms / 1000} s`)), ms)
-  try {
-    return await Promise.race([work(over.signal), late.promise, workload.failed])
-  } finally {
-    clearTimeout(timer)
-    over.abort(new Error('over'))
+type Within = <T>(ms: number, what: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
+
+/** Work that is bounded, and over as soon as something has happened that must not. */
+function bounded(losses: () => Promise<never>[]): Within {
+  return async (ms, what, work) => {
+    const over = new AbortController()
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new Loss(`${what} within ${ms / 1000} s`)), ms)
+    try {
+      return await Promise.race([work(over.signal), late.promise, ...losses()])
+    } finally {
+      clearTimeout(timer)
+      over.abort(new Error('over'))
+    }
   }
 }

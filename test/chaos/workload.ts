@@ -106,13 +106,14 @@ export class Workload {
 
   async #check(view: RunView, seed: string): Promise<void> {
     for (const job of view.jobs) {
-      const artifact = await readArtifact(this.#world.store, job.key)
+      const artifact = await this.#world.ask(() => readArtifact(this.#world.store, job.key))
       const files = artifact?.outputs.state?.files ?? []
       const expected = statesOf(job.stage, job.cells[0] ?? '', seed)
       this.truths.set(job.key, expected)
       for (const [shard, states] of expected.entries()) {
         const key = files.find(({ path }) => path === `${shard}.txt`)?.key
-        const found = key ? (await this.#world.store.get(key))?.toString().trim() : undefined
+        const body = key ? await this.#world.ask(() => this.#world.store.get(key)) : null
+        const found = body?.toString().trim()
         if (found !== states.at(-1))
           throw new Loss(
             `${job.stage} ${job.key.slice(0, 10)}, shard ${shard}: ended with ${found}, not ${states.at(-1)}`,

@@ -10,7 +10,8 @@ import { startRedis } from '../../orchestrator/ledger/start-redis.ts'
 import type { StoreAddress } from '../../orchestrator/protocol/job-file.ts'
 import { openStore } from '../../orchestrator/store/open-store.ts'
 import type { Store } from '../../orchestrator/store/store.ts'
-import { type Daemon, spawnDaemon } from '../support/spawn-daemon.ts'
+import type { Ceph } from '../integration/store/ceph.ts'
+import { type Daemon, spawnDaemon, spawnStandby } from '../support/spawn-daemon.ts'
 import { mounted } from '../support/tmpfs.ts'
 import { Book } from './book.ts'
 import { killAll } from './processes.ts'
@@ -23,13 +24,15 @@ export type World = {
   /** Folders of the store and the state directory that are small file systems of their own, to be filled up. */
   small: { store: string | null; state: string | null }
   /** The server of a store that is S3. */
-  gateway: Gateway | null
+  gateway: Ceph | null
   book: Book
   client: Client
   /** Starts a daemon; resolves when it answers. */
   start: (env?: Record<string, string>, signal?: AbortSignal) => Promise<Daemon>
   /** Starts another beside it, which is not the one that `daemon` tells of. */
   startAnother: (args?: string[]) => Promise<Daemon>
+  /** Starts one that waits behind the daemon; to be called once that is gone, it makes it the daemon. */
+  startStandby: () => Promise<() => Promise<Daemon>>
   /** The daemon that was started last, once it answers. */
   daemon: () => Promise<Daemon>
   /** Pid of the Redis of the state directory, while it lives. */
@@ -44,9 +47,6 @@ export type World = {
   end: (folder: 'keep' | 'remove') => Promise<void>
 }
 
-/** A server that can be killed and brought up again. */
-export type Gateway = { kill: () => Promise<void>; start: () => Promise<void> }
-
 /** More than the machine has: its workers sleep most of the time. */
 const CORES = '24'
 /** A minute by default, which would be long to wait for. */
@@ -57,7 +57,7 @@ const SMALL = 'size=256m'
 const ASK_AGAIN_MS = 50
 
 /** Where its store is, and whether folders are small file systems of their own, which takes root. */
-export type Ground = { kind: 'folder' } | { kind: 'small' } | { kind: 's3'; address: StoreAddress; gateway: Gateway }
+export type Ground = { kind: 'folder' } | { kind: 'small' } | { kind: 's3'; address: StoreAddress; gateway: Ceph }
 
 export async function openWorld(ground: Ground): Promise<World> {
   const address = ground.kind === 's3' ? ground.address : null
@@ -94,6 +94,15 @@ export async function openWorld(ground: Ground): Promise<World> {
     client,
     start,
     startAnother: (args = []) => spawnDaemon(state, settings, args, over.signal),
+    startStandby: async () => {
+      const standby = await spawnStandby(state, settings)
+      over.signal.addEventListener('abort', () => standby.process.kill('SIGKILL'))
+      standby.ready.catch(() => {}) // whoever asks for it is told
+      return () => {
+        current = standby.ready
+        return current
+      }
+    },
     daemon: () => current,
     redis: async () => {
       const folder = join(state, 'redis')

@@ -83,3 +83,14 @@ export const secondDaemon: Fault = {
     return { at, recovered: serves(strike) }
   },
 }
+
+export const daemonReplaced: Fault = {
+  about: 'the control plane: kill -9, and a standby takes over',
+  strike: async (strike) => {
+    const takeOver = await strike.world.startStandby()
+    const at = now()
+    await (await strike.world.daemon()).kill()
+    await takeOver()
+    return { at, recovered: serves(strike) }
+  },
+}

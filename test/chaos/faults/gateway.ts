@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { sendSignal } from '../../../orchestrator/engines/processes.ts'
 import { between, type Fault, now } from '../fault.ts'
 import { serves } from '../recovery.ts'
 
@@ -9,10 +10,10 @@ export const gatewayKilled: Fault = {
     const { gateway } = strike.world
     if (!gateway) return null
     const at = now()
-    await gateway.kill()
+    sendSignal(await gateway.gateway(), 'SIGKILL')
     const recovered = serves(strike)
     recovered.catch(() => {}) // awaited below, by whoever struck
-    await pause(between(0, 3000, strike.dice), undefined, { signal: strike.signal }).finally(gateway.start)
+    await pause(between(0, 3000, strike.dice), undefined, { signal: strike.signal }).finally(gateway.again)
     return { at, recovered }
   },
 }

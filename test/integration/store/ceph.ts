@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +20,15 @@ export function whyNoCeph(): string | null {
     : null
 }
 
-export type Ceph = { endpoint: string; bucket: string; stop: () => Promise<void> }
+export type Ceph = {
+  endpoint: string
+  bucket: string
+  /** Pid of the gateway, which answers to the endpoint. */
+  gateway: () => Promise<number>
+  /** Starts what has been killed, on the same data; resolves when it answers. */
+  again: () => Promise<void>
+  stop: () => Promise<void>
+}
 
 /** Starts Ceph's gateway in a folder of its own, with one bucket, and puts its credentials into the environment. */
 export async function startCeph(): Promise<Ceph> {
@@ -42,7 +50,9 @@ export async function startCeph(): Promise<Ceph> {
     const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true })
     await client.send(new CreateBucketCommand({ Bucket: 'trial' }))
     client.destroy()
-    return { endpoint, bucket: 'trial', stop }
+    const gateway = async () => Number.parseInt(await readFile(join(dir, 'run/client.rgw.pid'), 'utf8'), 10)
+    const again = async () => void (await execa(join(folder, 'up.sh'), { env: { ...env, S3_UNTIL_PID: '' } }))
+    return { endpoint, bucket: 'trial', gateway, again, stop }
   } catch (error) {
     await stop()
     throw error
