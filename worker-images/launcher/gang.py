@@ -164,5 +164,9 @@ class Gang:
         if code == 0 or (code == TRY_AGAIN and asked) or self.first_bad is not None:
             return
         self.first_bad = number
+        grace = min(self._job.grace, GANG_GRACE_S)
         if not self._stopping:
-            self._stop("ranks", min(self._job.grace, GANG_GRACE_S))
+            self._stop("ranks", grace)
+        elif self._kill_at is not None:
+            # It was asked to save, and can't: those that wait for it would do so for the whole period of grace.
+            self._kill_at = min(self._kill_at, time.monotonic() + grace)

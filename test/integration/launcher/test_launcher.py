@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -142,6 +143,18 @@ def test_whatever_asks_the_launcher_to_end_asks_the_ranks(tmp_path: Path, number
         launcher.stdout.readline()
         launcher.send_signal(number)
     assert exit_of(tmp_path)["cause"] == "signal"
+
+
+def test_ranks_that_wait_for_one_that_did_not_survive_being_asked_to_stop_are_not_waited_for(tmp_path: Path) -> None:
+    others_wait = '[ "$RANK" = 0 ] || trap : TERM; echo > "up.$RANK"; while :; do sleep 0.05; done'
+    write_job(tmp_path, command=["sh", "-c", others_wait], ranks=2, grace=100_000)
+    with subprocess.Popen([sys.executable, "-I", "-S", LAUNCHER, tmp_path], stdout=subprocess.DEVNULL) as process:
+        while not ((tmp_path / "up.0").exists() and (tmp_path / "up.1").exists()):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+    record = exit_of(tmp_path)
+    assert record["cause"] == "signal"
+    assert [rank["signal"] for rank in ranks_of(record)] == ["SIGTERM", "SIGKILL"]
 
 
 def test_the_port_is_kept_for_the_ranks_and_free_for_them(tmp_path: Path) -> None:
