@@ -23,6 +23,7 @@ config, world, shard, fence = job["config"], job["ranks"], job["shard"], job["fe
 events = open(f"{here}/events.{rank}.jsonl", "a", buffering=1)
 book = os.open(config["book"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 asked = {"stop": False, "save": False}
+training = False
 PADDING = 512  # a checkpoint has some size, so that it takes a moment to write
 
 
@@ -39,12 +40,14 @@ def tell(kind: str, **fields: object) -> None:
 
 def ask(what: str) -> None:
     asked[what] = True
+    if what == "stop" and not training:
+        sys.exit(75)  # nothing is to be saved yet, and the other ranks may wait for this one, or the other way round
 
 
-note("start", config["steps"])
 signal.signal(signal.SIGTERM, lambda *_: ask("stop"))
 signal.signal(signal.SIGUSR1, lambda *_: ask("save"))
 faulthandler.register(signal.SIGUSR2, all_threads=True)
+note("start", config["steps"])
 
 if job["store"]["url"].startswith("file:"):
     store = LocalStore.from_url(job["store"]["url"], mkdir=True)
@@ -204,6 +207,7 @@ tell("hello", versions=versions, device="cpu", rank=rank, world=world, host=host
 resumed = load(parent) if parent else {"step": 0, "state": first_state(), "mine": digest(config["seed"], str(rank))}
 step, state, mine, saved = resumed["step"], resumed["state"], resumed["mine"], resumed["step"]
 note("from", step, state)
+training = True
 while step < config["steps"]:
     time.sleep(config["step_ms"] / 1000)
     step += 1
