@@ -1,10 +1,9 @@
 import './more-threads.ts'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import pino from 'pino'
 import { OrchestrateError } from '../errors.ts'
 import type { ErrorBody } from './api.ts'
 import { startDaemon } from './daemon.ts'
+import { openLog } from './open-log.ts'
 import { bodyOf } from './routes/errors.ts'
 import { makeStateDir, readSettings } from './settings.ts'
 import { standBy } from './stand-by.ts'
@@ -14,9 +13,6 @@ import { standBy } from './stand-by.ts'
  * on standard output when it answers (`{"ready": …}`) or why it can't (an ErrorBody), so that whoever started it need not
  * guess; before that, as a standby, whom it waits for (`{"standby": …}`).
  */
-/** What is kept to be written later, when the disk of the log is full. */
-const LOG_HELD_BYTES = 4 << 20
-
 const { values } = parseArgs({
   options: {
     state: { type: 'string' },
@@ -35,11 +31,7 @@ try {
     foreground: values.foreground,
   })
   makeStateDir(settings.stateDir)
-  const file = join(settings.stateDir, 'logs', 'daemon.log')
-  const destination = pino.destination({ dest: file, sync: false, mkdir: true, maxLength: LOG_HELD_BYTES })
-  // A disk that is full ends no control plane: what couldn't be written is written with the next line that can be.
-  destination.on('error', () => {})
-  const log = pino({ level: process.env.ORCHESTRATE_LOG || 'info', base: { pid: process.pid } }, destination)
+  const { log } = openLog(settings.stateDir)
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'uncaught')
     log.flush()

@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import pino from 'pino'
 import { startDaemon } from '../../server/daemon.ts'
+import { openLog } from '../../server/open-log.ts'
 import { makeStateDir, readSettings } from '../../server/settings.ts'
 import { standBy } from '../../server/stand-by.ts'
 import { stateDirectory } from '../client/connect.ts'
@@ -35,11 +34,7 @@ async function serve_(options: Options): Promise<void> {
   const { host, port } = options
   const settings = readSettings(process.env, { state: stateDirectory(options), host, port, foreground: true })
   makeStateDir(settings.stateDir)
-  const file = join(settings.stateDir, 'logs', 'daemon.log')
-  const log = pino(
-    { level: process.env.ORCHESTRATE_LOG || 'info', base: { pid: process.pid } },
-    pino.destination({ dest: file, sync: false, mkdir: true }),
-  )
+  const { log, file } = openLog(settings.stateDir)
   const follows = (whom: string) => process.stderr.write(`standing by for ${whom}; nothing is served before\n`)
   const daemon = await (options.standby ? standBy(settings, log, follows) : startDaemon(settings, log))
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, daemon.stop)

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import type { RunView } from '../../../orchestrator/server/api.ts'
+import { openLog } from '../../../orchestrator/server/open-log.ts'
 import { ended, endState, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { expectInvariants } from '../../support/invariants.ts'
 import { testMounting } from '../../support/mount.ts'
@@ -71,3 +72,21 @@ testMounting(
     await expectInvariants({ client })
   },
 )
+
+testMounting('the log of a daemon ends nothing when its disk is full, and has what came then once there is room', async () => {
+  const disk = await smallDisk(await makeState(), '1m')
+  const { log, file } = openLog(disk)
+  const flushed = () => new Promise<Error | undefined>((resolve) => log.flush(resolve))
+  log.info('before')
+  await flushed()
+  const makeRoom = await fill(disk)
+  log.info({ much: 'x'.repeat(100_000) }, 'without room')
+  await flushed()
+  const read = async () => (await readFile(file, 'utf8')).trimEnd().split('\n')
+  expect(await read()).not.toContainEqual(expect.stringContaining('without room'))
+  await makeRoom()
+  log.info('after')
+  await expect.poll(read).toHaveLength(3)
+  const lines = await read()
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['before', 'without room', 'after'])
+})
