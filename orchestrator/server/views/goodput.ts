@@ -19,9 +19,15 @@ export const noPhases: Phases = {
 /**
  * Where the time of a shard's first attempt went: queueing from `freeAt` until it had a place, starting until its first
  * report of progress, training, saving (what training waited for), and lost: what it computed after the last thing it
- * committed, if it did not come to its end.
+ * committed, if it did not come to its end. `committed`: the last step that attempts before it had committed.
  */
-export function attemptPhases(attempt: Attempt, log: AttemptLog, freeAt: number, now: number): Phases {
+export function attemptPhases(
+  attempt: Attempt,
+  log: AttemptLog,
+  freeAt: number,
+  now: number,
+  committed: number,
+): Phases {
   const ended = attempt.endedAt ?? now
   // Times are the worker's own word, and its clock may be another: none lies outside the attempt.
   const within = (from: number, at: number): number => Math.min(Math.max(from, at), ended)
@@ -34,7 +40,9 @@ export function attemptPhases(attempt: Attempt, log: AttemptLog, freeAt: number,
   const last = log.saved.at(-1)
   const lost = failed ? ended - within(first, last?.at ?? first) : 0
   const step = log.progress?.step ?? 0
-  const stepsComputed = Math.max(0, step - log.firstStep)
+  // The first report may come many steps after the first step; but nobody goes on from further than it says it is.
+  const begun = Math.min(committed, log.firstStep)
+  const stepsComputed = Math.max(0, step - begun)
   return {
     queueing: Math.max(0, attempt.placedAt - freeAt) / 1000,
     starting: (first - attempt.placedAt) / 1000,
@@ -43,7 +51,7 @@ export function attemptPhases(attempt: Attempt, log: AttemptLog, freeAt: number,
     lost: lost / 1000,
     training: Math.max(0, ended - first - saving - lost) / 1000,
     stepsComputed,
-    stepsLost: failed ? Math.min(stepsComputed, Math.max(0, step - (last?.step ?? log.firstStep))) : 0,
+    stepsLost: failed ? Math.min(stepsComputed, Math.max(0, step - (last?.step ?? begun))) : 0,
   }
 }
 
@@ -56,13 +64,16 @@ function again(phases: Phases): Phases {
 export function jobPhases(job: Job, logs: Map<string, AttemptLog>, since: number, now: number): Phases {
   const ready = Math.max(job.readyAt ?? now, since)
   const ends = new Map<number, number>()
+  const steps = new Map<number, number>()
   let sum = noPhases
   for (const attempt of job.attempts) {
+    const committed = steps.get(attempt.shard) ?? 0
+    steps.set(attempt.shard, Math.max(committed, attempt.step ?? 0))
     const log = logs.get(attempt.attempt)
     if (!log || attempt.revoked || (attempt.endedAt ?? now) < since) continue
     const before = ends.get(attempt.shard)
     const wantedAgain = ready <= attempt.placedAt ? ready : 0
-    const phases = attemptPhases(attempt, log, Math.max(before ?? ready, wantedAgain), now)
+    const phases = attemptPhases(attempt, log, Math.max(before ?? ready, wantedAgain), now, committed)
     sum = addPhases(sum, before === undefined ? phases : again(phases))
     ends.set(attempt.shard, attempt.endedAt ?? now)
   }

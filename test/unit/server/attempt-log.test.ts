@@ -115,7 +115,7 @@ test('whatever a worker says, what is shown of it stays readable', () => {
       const shown = progressOf([log], 1)
       // As a client reads it: JSON has no infinity.
       Progress.nullable().parse(JSON.parse(JSON.stringify(shown)))
-      const phases = attemptPhases(attempt as Parameters<typeof attemptPhases>[0], log, 0, 5000)
+      const phases = attemptPhases(attempt as Parameters<typeof attemptPhases>[0], log, 0, 5000, 0)
       for (const value of Object.values(phases)) expect(value).toBeGreaterThanOrEqual(0)
       const { training, saving, starting, lost } = phases
       expect(training + saving + starting + lost).toBeCloseTo(4)

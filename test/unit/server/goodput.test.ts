@@ -29,7 +29,7 @@ function attempt(fence: number, placed: number, ended: number, outcome: Outcome,
   }
 }
 
-/** A log of steps from `first` on, with what it saved. */
+/** A log whose first report is of step `first`, with what it saved. */
 function log(at: number, first: number, last: number, saved: { step: number; at: number }[] = []): AttemptLog {
   return {
     ...emptyLog(),
@@ -58,10 +58,10 @@ describe('where the time of a job went', () => {
   })
 
   test('after a crash, what was not saved is lost, and the way back to the first step is restarting', () => {
-    const attempts = [attempt(1, 10, 80, crash), attempt(2, 90, 150, { kind: 'done' })]
+    const attempts = [{ ...attempt(1, 10, 80, crash), step: 50 }, attempt(2, 90, 150, { kind: 'done' })]
     const logs = new Map([
-      ['a-0-1', log(20, 0, 60, [{ step: 50, at: 70 }])],
-      ['a-0-2', log(95, 50, 100)],
+      ['a-0-1', log(20, 5, 60, [{ step: 50, at: 70 }])],
+      ['a-0-2', log(95, 55, 100)],
     ])
     expect(jobPhases(jobWith({ readyAt: 10_000, attempts }), logs, 0, 200_000)).toEqual({
       queueing: 0,
@@ -73,6 +73,16 @@ describe('where the time of a job went', () => {
       stepsComputed: 110,
       stepsLost: 10,
     })
+  })
+
+  test('one that could not read the checkpoint before it and began further back has computed more', () => {
+    const attempts = [{ ...attempt(1, 10, 80, crash), step: 50 }, attempt(2, 90, 150, { kind: 'done' })]
+    const logs = new Map([
+      ['a-0-1', log(20, 5, 60, [{ step: 50, at: 70 }])],
+      ['a-0-2', log(95, 25, 100)],
+    ])
+    const phases = jobPhases(jobWith({ readyAt: 10_000, attempts }), logs, 0, 200_000)
+    expect(phases).toMatchObject({ stepsComputed: 60 + 75, stepsLost: 10 })
   })
 
   test('the time in which a job was cancelled is nobody’s', () => {
@@ -97,7 +107,7 @@ describe('where the time of a job went', () => {
     ]
     const logs = new Map([
       ['a-0-1', log(12, 0, 10)],
-      ['a-1-1', log(32, 0, 4)],
+      ['a-1-1', log(32, 2, 4)],
       ['a-1-2', log(47, 0, 10)],
     ])
     expect(jobPhases(jobWith({ readyAt: 10_000, attempts }), logs, 0, 100_000)).toMatchObject({
