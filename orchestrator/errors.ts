@@ -71,7 +71,7 @@ const errors = {
   },
   LAUNCH_FAILED: { exit: 4, hint: 'launcher.log in the attempt directory says more' },
   DAEMON_UNREACHABLE: { exit: 4, hint: 'see the daemon log named above; `orchestrate doctor` checks the machine' },
-  DAEMON_RUNNING: { exit: 4, hint: '`orchestrate stop` ends it' },
+  DAEMON_RUNNING: { exit: 4, hint: '`orchestrate stop` ends it; `orchestrate serve --standby` waits behind it' },
   FLOCK_MISSING: { exit: 4, hint: 'apt-get install util-linux' },
   HOST_NOT_LOOPBACK: {
     exit: 2,

@@ -15,7 +15,7 @@ type Options = Connection & { json?: boolean; job?: string }
 export function command(): Command {
   const checkpoints = new Command('checkpoints')
     .description(
-      'Lists the committed checkpoints of a run’s jobs: how long training waited for each, why it is kept, and whether\nits files were verified since.',
+      'Lists the committed checkpoints of a run’s jobs: how long training waited for each, why it is kept, and whether its files were verified since.',
     )
     .argument('<run>', 'a run, or `latest`')
     .option('--json', 'one JSON document on standard output')

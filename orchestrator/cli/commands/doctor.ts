@@ -13,7 +13,9 @@ import { type Line, padEnd, type Style, span, width } from '../view/line.ts'
 
 export function command(): Command {
   const doctor = new Command('doctor')
-    .description('Checks what this machine needs, and gives the line to type for whatever is missing.')
+    .description(
+      'Checks what this machine needs and, on a daemon that runs, what should always be so; gives the line to type for whatever is missing or broken.',
+    )
     .option('--state <folder>', 'the state directory ($ORCHESTRATE_STATE)')
     .option('--verbose', 'show the stack of an unexpected error')
     .option('--json', 'one JSON document on standard output')

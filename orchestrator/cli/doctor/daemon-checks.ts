@@ -1,3 +1,4 @@
+import { plural } from '../../report/figures.ts'
 import { buildId } from '../../server/build-id.ts'
 import { invariants } from '../../server/invariants.ts'
 import type { Settings } from '../../server/settings.ts'
@@ -14,7 +15,7 @@ export async function daemonChecks({ stateDir }: Settings): Promise<Check[]> {
   const { pid, version, build, runs, troubles } = found.health
   const other = build === buildId() ? '' : ', of another build: the next command replaces it'
   return [
-    ok('daemon', `${version}, pid ${pid}, ${runs} runs${other}`),
+    ok('daemon', `${version}, pid ${pid}, ${plural(runs, 'run')}${other}`),
     ...troubles.map(({ what, code, since }) =>
       broken('trouble', `${what} (${code}), since ${new Date(since).toLocaleString()}`, RECOVER),
     ),

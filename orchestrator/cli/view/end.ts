@@ -65,10 +65,10 @@ function certified({ certified }: RunView): Line[] {
   if (certified === null) return []
   const { same, different, path } = certified
   const words = [
-    ...(same.length > 0 ? [`to the same bits resumed ${list([...new Set(same)])}`] : []),
-    ...(different.length > 0 ? [`to others ${list([...new Set(different)])}`] : []),
+    ...(same.length > 0 ? [`resumed to the same bits: ${list([...new Set(same)])}`] : []),
+    ...(different.length > 0 ? [`to others: ${list([...new Set(different)])}`] : []),
   ]
-  return [command('certify', shownPath(path), words.join(', '))]
+  return [command('certify', shownPath(path), words.join('; '))]
 }
 
 function next(view: RunView, file: string | undefined): Line[] {

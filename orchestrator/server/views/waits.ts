@@ -37,6 +37,5 @@ export function waitsOf(context: Context, job: Job): Waits | null {
 }
 
 function reasonAfter(outcome: Outcome | null): string {
-  if (outcome?.kind === 'blocked') return `${outcome.error.message} (${outcome.error.code}); tries again`
-  return `tries again after ${outcome?.kind ?? 'a failure'}`
+  return outcome && 'error' in outcome ? `${outcome.error.message} (${outcome.error.code}); tries again` : 'tries again'
 }

@@ -1,5 +1,6 @@
 import type { Attempt, Job } from '../../run/job.ts'
 import { stateName } from '../../run/job.ts'
+import type { Outcome } from '../../run/job-events.ts'
 import type { WhyView } from '../api.ts'
 import type { Context } from '../conduct/context.ts'
 import { waitsOf } from './waits.ts'
@@ -46,7 +47,7 @@ async function whyNow(context: Context, job: Job): Promise<WhyView> {
     }
   }
   const chain = chainOf(context, job)
-  const until = waits.until ? `, until ${new Date(waits.until).toISOString()}` : ''
+  const until = waits.until ? ` at ${new Date(waits.until).toISOString()}` : ''
   const reason = /^(waits|tries|about)/.test(waits.reason) ? waits.reason : `waits: ${waits.reason}`
   return { sentence: `${name} ${reason}${until}.`, evidence: [...chain, ...warnings, ...attemptLines(job)], next: [] }
 }
@@ -106,9 +107,22 @@ function attemptLines(job: Job): string[] {
   })
 }
 
+const words: Record<Outcome['kind'], string> = {
+  done: 'done',
+  stopped: 'stopped',
+  preempted: 'preempted',
+  nodeLost: 'lost',
+  blocked: 'blocked',
+  misused: 'refused',
+  outOfMemory: 'out of memory',
+  crashed: 'crashed',
+  hung: 'hung',
+}
+
 function howItEnded({ revoked, outcome }: Attempt): string {
   if (revoked) return 'revoked before it started'
   if (!outcome) return 'running'
-  if (outcome.kind === 'hung') return `hung: ${outcome.error.message};`
-  return 'error' in outcome ? `${outcome.kind} (${outcome.error.code})` : outcome.kind
+  if (!('error' in outcome)) return words[outcome.kind]
+  const { code, message } = outcome.error
+  return `${words[outcome.kind]}: ${message}${code === 'HUNG' ? '' : ` (${code})`};`
 }

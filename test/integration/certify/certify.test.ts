@@ -53,7 +53,7 @@ test('a stage that resumes exactly gets its certificate beside the run, with how
   expect(await readFile(join(state, 'reports', run, 'certificate.md'), 'utf8')).toContain('| state at step 40 | 1 |')
   const { stdout } = await orchestrate('status', run)
   expect(stdout).toMatch(/^! odd: bits may differ$/m)
-  expect(stdout).toMatch(/^certify +\S+certificate.md +\(to the same bits resumed train and clock\)$/m)
+  expect(stdout).toMatch(/^certify +\S+certificate.md +\(resumed to the same bits: train and clock\)$/m)
   expect(await left()).toEqual([])
 })
 

@@ -73,20 +73,23 @@ testMounting(
   },
 )
 
-testMounting('the log of a daemon ends nothing when its disk is full, and has what came then once there is room', async () => {
-  const disk = await smallDisk(await makeState(), '1m')
-  const { log, file } = openLog(disk)
-  const flushed = () => new Promise<Error | undefined>((resolve) => log.flush(resolve))
-  log.info('before')
-  await flushed()
-  const makeRoom = await fill(disk)
-  log.info({ much: 'x'.repeat(100_000) }, 'without room')
-  await flushed()
-  const read = async () => (await readFile(file, 'utf8')).trimEnd().split('\n')
-  expect(await read()).not.toContainEqual(expect.stringContaining('without room'))
-  await makeRoom()
-  log.info('after')
-  await expect.poll(read).toHaveLength(3)
-  const lines = await read()
-  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['before', 'without room', 'after'])
-})
+testMounting(
+  'the log of a daemon ends nothing when its disk is full, and has what came then once there is room',
+  async () => {
+    const disk = await smallDisk(await makeState(), '1m')
+    const { log, file } = openLog(disk)
+    const flushed = () => new Promise<Error | undefined>((resolve) => log.flush(resolve))
+    log.info('before')
+    await flushed()
+    const makeRoom = await fill(disk)
+    log.info({ much: 'x'.repeat(100_000) }, 'without room')
+    await flushed()
+    const read = async () => (await readFile(file, 'utf8')).trimEnd().split('\n')
+    expect(await read()).not.toContainEqual(expect.stringContaining('without room'))
+    await makeRoom()
+    log.info('after')
+    await expect.poll(read).toHaveLength(3)
+    const lines = await read()
+    expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['before', 'without room', 'after'])
+  },
+)

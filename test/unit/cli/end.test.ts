@@ -30,7 +30,7 @@ test('what workers warned of, and what was certified, is told too', () => {
   expect(shown(run(jobs, { state: 'succeeded', endedAt: start, certified })).slice(2, -1)).toEqual([
     '! train: resumed on 1 rank: bits may differ',
     '',
-    'certify  /somewhere/certificate.md   (to the same bits resumed train, to others label)',
+    'certify  /somewhere/certificate.md   (resumed to the same bits: train; to others: label)',
   ])
 })
 
