@@ -39,17 +39,13 @@ class DepthStream:
             self._blocks = _find_blocks(self._file)
         except OSError as error:
             raise unreadable(path, error) from error
-        self._end: str | None = None
+        self._end: tuple[int, str] | None = None
         self._restart()
         if self._blocks is None:
             self.load(0)
 
     def load(self, index: int) -> NDArray[np.float32]:
-        """Metres, float32 ``[192, 256]``, 0 = not measured.
-
-        Raises:
-            BrokenData: naming the frame.
-        """
+        """Metres, float32 ``[192, 256]``, 0 = not measured."""
         data = self._from_blocks(index) if self._blocks is not None else self._from_whole(index)
         if len(data) == _MILLIMETRES:
             return np.frombuffer(data, "<u2").reshape(SHAPE).astype(np.float32) / np.float32(1000)
@@ -59,7 +55,7 @@ class DepthStream:
     def _from_blocks(self, index: int) -> bytes:
         assert self._blocks is not None
         if index >= len(self._blocks):
-            raise broken(self.path, f"frame {index}: the file ends after {len(self._blocks)} whole frames")
+            raise broken(self.path, f"ends after {len(self._blocks)} whole frames")
         offset, size = self._blocks[index]
         self._file.seek(offset)
         data = _unpack(self._file.read(size))
@@ -68,14 +64,16 @@ class DepthStream:
         return data
 
     def _from_whole(self, index: int) -> bytes:
-        if index < self._next and self._end is None:
-            self._restart()
         data = b""
-        while self._end is None and self._next <= index:
-            data = self._inflate()
+        if self._end is None or index < self._end[0]:
+            if index < self._next:
+                self._restart()
+            while self._next <= index and (data := self._inflate()):
+                pass
         if not data:
-            what = "neither deflate of float32 metres nor frames of [u32 size][LZ4 or deflate]"
-            raise broken(self.path, f"frame {index}: the file {self._end}" if self._next else what)
+            frames, problem = self._end or (0, "")
+            unknown = "neither deflate of float32 metres nor frames of [u32 size][LZ4 or deflate]"
+            raise broken(self.path, problem if frames else unknown)
         return data
 
     def _inflate(self) -> bytes:
@@ -84,12 +82,12 @@ class DepthStream:
         while len(out) < _METRES:
             pending = self._inflater.unconsumed_tail or self._file.read(_CHUNK)
             if not pending or self._inflater.eof:
-                self._end = f"ends after {self._next} whole frames"
+                self._end = (self._next, f"ends after {self._next} whole frames")
                 return b""
             try:
                 out += self._inflater.decompress(pending, _METRES - len(out))
             except zlib.error as error:
-                self._end = f"is broken after {self._next} whole frames ({error})"
+                self._end = (self._next, f"is broken after {self._next} whole frames ({error})")
                 return b""
         self._next += 1
         return bytes(out)

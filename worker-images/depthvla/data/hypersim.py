@@ -217,7 +217,7 @@ def _read_fields_of_view(path: Path) -> dict[str, float]:
         return {}
     rows = _read_csv(path, ("scene_name", "settings_camera_fov"))
     try:
-        return {row["scene_name"]: float(row["settings_camera_fov"]) for row in rows}
+        return {row["scene_name"]: float(row["settings_camera_fov"] or USUAL_FOV) for row in rows}
     except ValueError as error:
         raise broken(path, f"settings_camera_fov: {error}") from error
 

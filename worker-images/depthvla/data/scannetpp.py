@@ -86,29 +86,23 @@ class VideoCursor:
         self.path, self.pixels = path, pixels
         if not path.is_file():
             raise broken(path, "no such file")
-        self._end: str | None = None
+        self._end: tuple[int, str] | None = None
         self._start()
 
     def load(self, index: int) -> NDArray[np.uint8]:
-        """uint8 ``[H, W, 3]`` (`rgb24`) or ``[H, W]`` (`gray`).
-
-        Raises:
-            BrokenData: naming the frame.
-        """
-        if index < self._next and self._end is None:
-            self._start()
-        while self._end is None:
+        """uint8 ``[H, W, 3]`` (`rgb24`) or ``[H, W]`` (`gray`)."""
+        if self._end is None or index < self._end[0]:
+            if index < self._next:
+                self._start()
             try:
-                frame = next(self._frames)
-            except StopIteration:
-                self._end = f"ends after {self._next} frames"
+                for frame in self._frames:
+                    self._next += 1
+                    if self._next > index:
+                        return np.asarray(frame.to_ndarray(format=self.pixels), np.uint8)
+                self._end = (self._next, f"ends after {self._next} frames")
             except (av.FFmpegError, IndexError) as error:
-                self._end = f"can't be decoded after {self._next} frames ({error})"
-            else:
-                self._next += 1
-                if self._next > index:
-                    return np.asarray(frame.to_ndarray(format=self.pixels), np.uint8)
-        raise broken(self.path, f"frame {index}: the video {self._end}")
+                self._end = (self._next, f"can't be decoded after {self._next} frames ({error})")
+        raise broken(self.path, self._end[1])
 
     def _start(self) -> None:
         try:

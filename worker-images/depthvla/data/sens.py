@@ -73,9 +73,12 @@ class SensScene:
             size = self.path.stat().st_size
             raise broken(self.path, f"ends after {size:,} bytes, within frame {len(self._places)} of {len(self)}")
         offset, colour_bytes, depth_bytes = self._places[index]
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(_FRAME.size + colour_bytes + depth_bytes)
+        try:
+            with self.path.open("rb") as file:
+                file.seek(offset)
+                data = file.read(_FRAME.size + colour_bytes + depth_bytes)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
         pose = np.frombuffer(data, _POSE, 16).reshape(4, 4).astype(np.float32)
         image = self._colour(data[_FRAME.size : _FRAME.size + colour_bytes], where + "colour: ")
         depth = self._depth(data[_FRAME.size + colour_bytes :], where + "depth: ")
