@@ -32,8 +32,11 @@ export async function watchInvariants({ client }: World, signal: AbortSignal): P
   }
 }
 
-/** A world whose runs have all ended: nothing was forgotten, nothing is left, nothing still runs. */
-export async function checkEnd(world: World, workload: Workload): Promise<void> {
+/**
+ * A world whose runs have all ended: nothing was forgotten, nothing is left, nothing still runs. Returns how many attempts
+ * were taken for hung.
+ */
+export async function checkEnd(world: World, workload: Workload): Promise<number> {
   const runs = await world.client.runs()
   for (const run of workload.runs)
     if (!runs.some((view) => view.run === run)) throw new Loss(`run ${run} was acknowledged, and is not known any more`)
@@ -47,12 +50,15 @@ export async function checkEnd(world: World, workload: Workload): Promise<void> 
   if (living.length > 0)
     throw new Loss(`still there: ${living.map(({ what, pid }) => `${what} (pid ${pid})`).join(', ')}`)
   await (await world.daemon()).stop() // writes down what it has not yet
+  let hung = 0
   for (const aggregate of [...(await listJournals(world.store, 'job')), ...(await listJournals(world.store, 'run'))]) {
     const events = await readJournal(world.store, aggregate) // throws where one is missing
     if (!aggregate.startsWith('job/')) continue
     const job = foldJob(events as JobEvent[])
     if (job?.phase !== 'succeeded') throw new Loss(`the journal has ${aggregate} as ${job?.phase ?? 'nothing'}`)
+    hung += job.attempts.filter(({ outcome }) => outcome?.kind === 'hung').length
   }
+  return hung
 }
 
 function lives(pid: number): boolean {

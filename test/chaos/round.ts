@@ -13,13 +13,18 @@ export type Told = Cost & {
   /** Milliseconds from the fault to the first new step. */
   recovery: number
   survived: boolean
+  /** Steps that workers did in between. */
+  meanwhile: number
 }
 
 export type Round = {
   told: Told[]
   lost: { fault: string | null; message: string } | null
+  /** Runs that ended with the right bits, and steps that were done. */
   runs: number
   steps: number
+  /** Attempts that were taken for hung though no rank had been frozen. */
+  alarms: number
 }
 
 const RUNS_AT_ONCE = 2
@@ -46,6 +51,7 @@ export async function playRound(
   const told: (Told & { at: number })[] = []
   let inHand: string | null = null
   let lost: Round['lost'] = null
+  let hung = 0
   try {
     await world.start()
     workload.start(RUNS_AT_ONCE)
@@ -64,13 +70,13 @@ export async function playRound(
         }
       })
       checkNobodyTwice(world)
-      const one = { fault: name, survived: true, lost: 0, duplicated: 0, torn: 0, ...done }
+      const one = { ...nothing, fault: name, survived: true, ...done }
       told.push(one)
       tell(one)
       inHand = null
     }
     await within(ENDED_WITHIN_MS, 'runs did not end', () => workload.drain())
-    await checkEnd(world, workload)
+    hung = await checkEnd(world, workload)
   } catch (error) {
     // Whatever could not be foreseen here is worth looking into as well.
     const message = error instanceof Loss ? error.message : String((error as Error).stack ?? error)
@@ -78,16 +84,27 @@ export async function playRound(
   }
   workload.stop()
   over.abort()
-  const faults = told.map(({ at }) => at)
-  const costs = account(world.book.read(), faults, workload.truths, world.damaged)
-  const all: Told[] = told.map(({ at: _, ...one }, index) => ({ ...one, ...costs[index] }))
-  if (lost) {
-    const last = inHand ?? all.pop()?.fault
-    if (last) all.push({ fault: last, recovery: Number.NaN, survived: false, lost: 0, duplicated: 0, torn: 0 })
-  }
-  const steps = world.book.lines.filter(({ kind }) => kind === 'step').length
-  return { told: all, lost, runs: workload.checked, steps }
+  const lines = world.book.read()
+  const costs = account(
+    lines,
+    told.map(({ at }) => at),
+    workload.truths,
+    world.damaged,
+  )
+  const steps = lines.filter(({ kind }) => kind === 'step')
+  const all = told.map(({ at, ...one }, index): Told => {
+    const cost = costs[index] ?? nothing
+    const meanwhile = steps.filter(({ t }) => t > at && t < at + one.recovery).length
+    return { ...one, ...cost, meanwhile, survived: cost.torn === 0 }
+  })
+  // What is found only in the end is charged to the last of them.
+  const last = lost && (inHand ?? all.pop()?.fault)
+  if (last) all.push({ ...nothing, fault: last, survived: false })
+  const frozen = all.filter(({ fault }) => fault === 'rank-frozen').length
+  return { told: all, lost, runs: workload.checked, steps: steps.length, alarms: Math.max(0, hung - frozen) }
 }
+
+const nothing = { recovery: Number.NaN, lost: 0, duplicated: 0, torn: 0, meanwhile: 0 }
 
 type Within = <T>(ms: number, what: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
 
