@@ -27,7 +27,7 @@ class Problem:
 
     path: str
     problem: str
-    hint: str | None
+    hint: str | None = None
     frames: int = 0
 
     def line(self) -> str:
@@ -37,75 +37,86 @@ class Problem:
 
 @dataclass
 class Report:
-    """What a folder holds, and all that is wrong with it."""
+    """What a folder holds, by what is counted, and all that is wrong with it."""
 
     format: str
     folder: str
-    scenes: int = 0
-    broken_scenes: int = 0
-    frames: int = 0
-    broken_frames: int = 0
-    lost_poses: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def line(self) -> str:
-        counts = (
-            f"{self.scenes:,} scenes, {self.frames:,} frames looked at: {self.broken_scenes:,} scenes and "
-            f"{self.broken_frames:,} frames are broken, tracking was lost in {self.lost_poses:,}"
-        )
+        counts = ", ".join(f"{count:,} {what}" for what, count in self.counts.items())
         return f"{self.format} in {self.folder}: {counts}; {len(self.problems):,} problems"
 
 
+Check = Callable[[Path, int, dict[str, int]], Iterator[Sequence[Problem]]]
+"""Looks at every so-manieth frame of a folder. Counts as it goes on; gives together what may say the same twice."""
+
+
+def depth_check(scenes_of: Callable[[Path], list[SceneRef]]) -> Check:
+    """The check of a format of pictures with depth."""
+
+    def check_scenes(folder: Path, every: int, counts: dict[str, int]) -> Iterator[Sequence[Problem]]:
+        scenes = scenes_of(folder)
+        counts.update({"scenes": len(scenes), "frames": 0, "broken scenes": 0, "broken frames": 0, "lost poses": 0})
+        for scene in scenes:
+            yield list(_check_scene(scene, every, counts))
+        if not counts["frames"] and not counts["broken scenes"]:
+            yield [Problem(str(folder), "no frame is listed")]
+
+    return check_scenes
+
+
+CHECKS: dict[str, Check] = {name: depth_check(scenes_of) for name, scenes_of in FORMATS.items()}
+
+
 def check(format: str, folder: Path, every: int, say: Callable[[Problem], None]) -> Report:
-    """Look at every so-manieth frame of every scene; tell of problems scene by scene."""
+    """Look at a folder; tell of problems as they are found, once for all the frames that one costs."""
     report = Report(format, str(folder))
-    try:
-        scenes = FORMATS[format](folder) if folder.is_dir() else []
-    except BrokenData as error:
-        _tell(report, [_problem(error, 0)], say)
+
+    def tell(problems: Sequence[Problem]) -> None:
+        merged: dict[tuple[str, str], Problem] = {}
+        for problem in problems:
+            known = merged.setdefault((problem.path, problem.problem), problem)
+            known.frames += problem.frames if known is not problem else 0
+        report.problems += merged.values()
+        for problem in merged.values():
+            say(problem)
+
+    if not folder.is_dir():
+        tell([Problem(str(folder), "no such folder")])
         return report
-    report.scenes = len(scenes)
-    for scene in scenes:
-        _tell(report, _check_scene(report, scene, every), say)
-    if not report.frames and not report.problems:
-        what = "no frame is listed" if folder.is_dir() else "no such folder"
-        _tell(report, [Problem(str(folder), what, None)], say)
+    try:
+        for problems in CHECKS[format](folder, every, report.counts):
+            tell(problems)
+    except BrokenData as error:
+        tell([_problem(error)])
     return report
 
 
-def _check_scene(report: Report, scene: SceneRef, every: int) -> Iterator[Problem]:
+def _check_scene(scene: SceneRef, every: int, counts: dict[str, int]) -> Iterator[Problem]:
     try:
         for met in look(scene, every):
-            broken_scene = isinstance(met, Fault) and met.what == "scene"
-            report.broken_scenes += broken_scene
-            report.frames += not broken_scene
             if not isinstance(met, Fault):
-                report.lost_poses += met.lost
-                continue
-            report.broken_frames += met.what == "frame"
-            yield _problem(met.error, int(met.what == "frame"))
-            if broken_scene:
+                counts["frames"] += 1
+                counts["lost poses"] += met.lost
+            elif met.what == "frame":
+                counts["frames"] += 1
+                counts["broken frames"] += 1
+                yield _problem(met.error, 1)
+            else:
+                counts["broken scenes"] += 1
+                yield _problem(met.error)
                 return
-        yield from (_problem(error, 0) for error in scene.open().leftovers())
+        yield from map(_problem, scene.open().leftovers())
     except Exception as error:
         # A mistake that no reader foresaw is still this folder's, and the other scenes are worth a look.
-        report.broken_scenes += 1
-        yield Problem(str(scene.path), f"{type(error).__name__}: {error}", None)
+        counts["broken scenes"] += 1
+        yield Problem(str(scene.path), f"{type(error).__name__}: {error}")
 
 
-def _problem(error: BrokenData, frames: int) -> Problem:
+def _problem(error: BrokenData, frames: int = 0) -> Problem:
     return Problem(str(error.path), error.problem, error.hint, frames)
-
-
-def _tell(report: Report, problems: Iterator[Problem] | list[Problem], say: Callable[[Problem], None]) -> None:
-    """A file that is cut short costs many frames: it is told once."""
-    merged: dict[tuple[str, str], Problem] = {}
-    for problem in problems:
-        known = merged.setdefault((problem.path, problem.problem), problem)
-        known.frames += problem.frames if known is not problem else 0
-    report.problems += merged.values()
-    for problem in merged.values():
-        say(problem)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -120,7 +131,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _Parser(
         "python -m depthvla.check", description="Says what is wrong with a dataset's folder, file by file."
     )
-    parser.add_argument("format", choices=sorted(FORMATS))
+    parser.add_argument("format", choices=sorted(CHECKS))
     parser.add_argument("folder", type=Path, help="as the dataset's own tools leave it")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame of a scene only")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")

@@ -71,9 +71,10 @@ def test_a_folder_with_nothing_wrong_passes(name: str, tmp_path: Path, capsys) -
     WRITERS[name](tmp_path)
     code, found = report(capsys, name, tmp_path)
     assert (code, found["problems"]) == (0, [])
-    assert (found["scenes"], found["frames"], found["broken_frames"]) == (2, 8, 0)
-    assert found["lost_poses"] == (name == "scannet")
-    assert report(capsys, name, tmp_path, "--every", 2)[1]["frames"] == 4
+    lost = int(name == "scannet")
+    counts = {"scenes": 2, "frames": 8, "broken scenes": 0, "broken frames": 0, "lost poses": lost}
+    assert found["counts"] == counts
+    assert report(capsys, name, tmp_path, "--every", 2)[1]["counts"]["frames"] == 4  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -135,8 +136,7 @@ def test_problems_are_told_file_by_file_and_once_for_many_frames(tmp_path: Path,
         f"{recording}: ends after {len(data) // 2:,} bytes, within frame 1 of 4 (3 frames)",
     ]
     assert summary == (
-        f"scannet in {tmp_path}: 2 scenes, 7 frames looked at: 0 scenes and 4 frames are broken, "
-        "tracking was lost in 0; 4 problems"
+        f"scannet in {tmp_path}: 2 scenes, 7 frames, 0 broken scenes, 4 broken frames, 0 lost poses; 4 problems"
     )
 
 

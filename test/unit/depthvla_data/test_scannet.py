@@ -109,6 +109,18 @@ def test_a_broken_folder_is_named(tmp_path: Path, breakage, named: str) -> None:
     assert named in caught.value.message
 
 
+def test_what_was_left_out_of_loaded_scenes_is_told(tmp_path: Path) -> None:
+    write_tiny(tmp_path / "scannet")
+    told: list[str] = []
+    load_scenes(tmp_path, 24, tell=told.append)
+    assert told == []
+    broken = tmp_path / "scannet/scene0000_00/color/1.jpg"
+    broken.write_bytes(b"")
+    assert len(load_scenes(tmp_path, 24, Tolerance(broken=0.5), told.append)) == 5
+    left_out = "5 frames; 1 broken frames and 0 broken scenes left out; tracking lost in 0 frames"
+    assert told == [f"{tmp_path}: {left_out}; {broken}: empty"]
+
+
 def test_a_folder_without_any_dataset_says_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(WorkerError, match="scannet, hypersim"):
         load_scenes(tmp_path, 24)

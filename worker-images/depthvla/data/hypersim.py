@@ -34,6 +34,8 @@ from depthvla.data.frames import RgbdFrame, SceneRef, Split
 USUAL_FOV = np.pi / 3
 SPLITS = "metadata_images_split_scene_v1.csv"
 CAMERAS = "metadata_camera_parameters.csv"
+POSITIONS = "camera_keyframe_positions.hdf5"
+ORIENTATIONS = "camera_keyframe_orientations.hdf5"
 SCENE = "metadata_scene.csv"
 _PARAMETER = ("parameter_name", "parameter_value")
 _FRAME = ("scene_name", "camera_name", "frame_id")
@@ -90,6 +92,7 @@ class HypersimScene:
 
     def __init__(self, path: Path, split: Split, *, frames: tuple[tuple[str, int], ...], fov: float) -> None:
         self.path, self.split, self.frames, self.fov = path, split, frames, fov
+        self._poses: dict[str, NDArray[np.float32] | None] = {}
         if not path.is_dir():
             raise broken(path, "no such folder")
 
@@ -112,8 +115,17 @@ class HypersimScene:
             self.split,
             str(picture),
             str(measured),
-            _read_pose(self.path / "_detail", camera, number),
+            self._pose(camera, number),
         )
+
+    def _pose(self, camera: str, number: int) -> NDArray[np.float32] | None:
+        detail = self.path / "_detail"
+        if camera not in self._poses:
+            self._poses[camera] = _read_poses(detail, camera)
+        poses = self._poses[camera]
+        if poses is None or number < len(poses):
+            return None if poses is None else poses[number]
+        raise broken(detail / camera / POSITIONS, f"has no frame {number}, {len(poses)} in all")
 
     def leftovers(self) -> Iterator[BrokenData]:
         return iter(())
@@ -179,25 +191,24 @@ def _read_distance(path: Path) -> NDArray[np.float32]:
     return distance.astype(np.float32)
 
 
-def _read_pose(detail: Path, camera: str, number: int) -> NDArray[np.float32] | None:
-    """Camera-to-world in metres, OpenCV axes; None where the scene came without `_detail`."""
-    positions = detail / camera / "camera_keyframe_positions.hdf5"
-    if not positions.is_file():
+def _read_poses(detail: Path, camera: str) -> NDArray[np.float32] | None:
+    """Camera-to-world ``[N, 4, 4]`` in metres, OpenCV axes; None where the scene came without `_detail`."""
+    if not (detail / camera / POSITIONS).is_file():
         return None
-    orientations = detail / camera / "camera_keyframe_orientations.hdf5"
-    where, turned = _read_dataset(positions), _read_dataset(orientations)
-    for path, found, shape in ((positions, where, (3,)), (orientations, turned, (3, 3))):
-        if found.shape[1:] != shape or len(found) <= number:
-            raise broken(path, f"frame {number}: dataset is {list(found.shape)}, expected [N, {str(shape)[1:-1]}]")
+    where, turned = (_read_dataset(detail / camera / name) for name in (POSITIONS, ORIENTATIONS))
+    count = where.shape[:1]
+    for name, found, shape in ((POSITIONS, where, (*count, 3)), (ORIENTATIONS, turned, (*count, 3, 3))):
+        if found.shape != shape:
+            raise broken(detail / camera / name, f"dataset is {list(found.shape)}, expected {list(shape)}")
     scale = {row["parameter_name"]: row["parameter_value"] for row in _read_csv(detail / SCENE, _PARAMETER)}
-    pose = np.eye(4, dtype=np.float32)
+    poses = np.tile(np.eye(4, dtype=np.float32), (len(where), 1, 1))
     # Asset units, and axes of OpenGL: y up, z towards the viewer.
-    pose[:3, :3] = turned[number] * np.array([1, -1, -1])
+    poses[:, :3, :3] = turned * np.array([1, -1, -1])
     try:
-        pose[:3, 3] = where[number] * float(scale["meters_per_asset_unit"])
+        poses[:, :3, 3] = where * float(scale["meters_per_asset_unit"])
     except (KeyError, ValueError) as error:
         raise broken(detail / SCENE, "has no number meters_per_asset_unit") from error
-    return pose
+    return poses
 
 
 def _read_dataset(path: Path) -> NDArray[Any]:

@@ -24,14 +24,16 @@ FORMATS: dict[str, Callable[[Path], list[SceneRef]]] = {
 }
 
 
-def load_scenes(path: Path, size: int, tolerance: Tolerance | None = None, tally: Tally | None = None) -> DepthFrames:
+def load_scenes(
+    path: Path, size: int, tolerance: Tolerance | None = None, tell: Callable[[str], None] | None = None
+) -> DepthFrames:
     """Read every frame, cut square and scaled to ``size``, intrinsics along with it.
 
     Args:
         path: the folder with a folder for each format.
         size: height and width.
         tolerance: how much may be broken; by default 1%, and frames without a pose are as good as others.
-        tally: counts what was met.
+        tell: is told what was left out, if anything was.
 
     Raises:
         WorkerError: DATA_BROKEN, naming the file and what is wrong with it.
@@ -40,6 +42,7 @@ def load_scenes(path: Path, size: int, tolerance: Tolerance | None = None, tally
     if not found:
         raise broken(path, f"has none of the folders {', '.join(FORMATS)}")
     scenes = [scene for name in found for scene in FORMATS[name](path / name)]
+    tally = Tally()
     images, depth, intrinsics, split = [], [], [], []
     for frame in read_frames(scenes, tolerance or Tolerance(lost_poses="keep"), tally):
         height, width = frame.image.shape[:2]
@@ -48,6 +51,8 @@ def load_scenes(path: Path, size: int, tolerance: Tolerance | None = None, tally
         depth.append(cut_depth(frame.depth, (height, width), window, size))
         intrinsics.append(cut_intrinsics(frame.intrinsics, window, size))
         split.append(frame.split)
+    if tell and tally.faults:
+        tell(f"{path}: {tally.summary()}; {'; '.join(tally.faults)}")
     if not images:
         raise broken(path, "has no frames")
     return DepthFrames(np.stack(images), np.stack(depth), np.stack(intrinsics), np.array(split))

@@ -46,7 +46,7 @@ def run(job: Job, config: Config) -> None:
     from depthvla.training.depth import DepthLoss, predict, score_held_out, show_held_out
 
     size = PRESETS[config.preset]
-    frames = load_scenes(job.input("scenes"), size.image)
+    frames = load_scenes(job.input("scenes"), size.image, tell=job.events.warning)
     training, held_out = frames.select("train"), frames.select("heldout")
     if not len(training) or not len(held_out):
         raise WorkerError("DATA_EMPTY", f"{len(training)} frames to train on and {len(held_out)} held out: need both")

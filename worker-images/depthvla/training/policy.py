@@ -51,7 +51,7 @@ def read_data(job: Job, config: Config) -> JointData:
             )
         labels = read.depth
     if job.has("scenes") and config.depth_expert:
-        scenes = load_scenes(job.input("scenes"), image)
+        scenes = load_scenes(job.input("scenes"), image, tell=job.events.warning)
     if wants_depth and labels is None and scenes is None:
         job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
     stats = normalisation.measure(demos.state, demos.action)
