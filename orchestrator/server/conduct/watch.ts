@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
@@ -88,6 +88,10 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
     { pool: job.planned.pool, attempt: attempt.attempt },
   )
   faultPoint('exit-recorded')
+  // A worker that was killed could not do it: half a checkpoint each time would fill the disk.
+  await rm(join(directory, 'scratch'), { recursive: true, force: true }).catch((error: unknown) =>
+    context.log.warn({ err: error, attempt: attempt.attempt }, 'its scratch folder is left'),
+  )
   context.archive.add(directory, `jobs/${key}/s${shard}/${fence}/logs`)
 }
 

@@ -256,7 +256,7 @@ def test_a_training_survives_full_disks(train: Make, gate: Gate, undisturbed: di
             gate.to_next_save()
             attempt.until("warning", failed + 1)
             assert code in messages(attempt)[-1]
-            assert list(own.glob("attempt/saving.*/*")) == []
+            assert list(own.glob("attempt/scratch/saving.*/*")) == []
             assert set(attempt.stored()) == set(kept), messages(attempt)
             filler.unlink()
             gate.walk(attempt, "checkpoint", len(saved) + 1)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
@@ -99,3 +99,18 @@ async function smallDisk(folder: string, size: string): Promise<{ grow: (size: s
   onTestFinished(() => void execFileSync('umount', ['--lazy', folder]))
   return { grow: (more) => void execFileSync('mount', ['-o', `remount,size=${more}`, folder]) }
 }
+
+test('what an attempt has in its scratch folder goes with it, also when it was killed', async () => {
+  const state = await makeState()
+  const killed = `os.mkdir(f"{here}/scratch")
+open(f"{here}/scratch/half", "w").close()
+os.kill(os.getpid(), signal.SIGKILL)`
+  const edit = (source: string) => source.replace('numbers = count()', `${killed}\nnumbers = count()`)
+  const file = await writeWorker(state, edit, '  first: { entry: count, retry: { crashes: 1 } }')
+  const { client } = await startDaemon(join(state, 'state'))
+  const { run } = await submitFile(client, file)
+  await until(client, run, ended)
+  const { directory = '' } = (await client.job('first', run)).attemptList[0] ?? {}
+  await expect.poll(() => readdir(directory)).not.toContain('scratch')
+  expect(await readdir(directory)).toContain('job.json')
+})

@@ -172,7 +172,7 @@ class Checkpoints:
         return 0
 
     def _write(self, step: int, copy: State, mine: _RankFile, metrics: Mapping[str, float], stall: float) -> None:
-        folder = self.job.directory / f"saving.{self.job.rank}" / str(step)
+        folder = self.job.scratch / f"saving.{self.job.rank}" / str(step)
 
         def write() -> None:
             # Nothing in here may fail on one rank alone: the others would wait in its collectives.
@@ -211,7 +211,7 @@ class Checkpoints:
     def _try(self, key: str) -> Manifest | None:
         """Downloads, verifies and loads one checkpoint; None, with the state untouched, unless every rank could."""
         # Ranks of one host share a download.
-        folder = self.job.directory / f"resuming.{socket.gethostname()}"
+        folder = self.job.scratch / f"resuming.{socket.gethostname()}"
 
         def fetch() -> Manifest:
             manifest = self.log.read(key)

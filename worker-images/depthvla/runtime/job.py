@@ -96,6 +96,11 @@ class Job:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    @property
+    def scratch(self) -> Path:
+        """A folder that is gone after the attempt, however it ended; to be made by who needs it."""
+        return self.directory / "scratch"
+
     def sample_path(self, name: str) -> Path:
         """Where to write a sample file; `events.sample` is told `samples/<name>`."""
         path = self.directory / "samples" / name
