@@ -10,8 +10,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from depthvla.data.broken import broken
-from depthvla.runtime.failure import WorkerError
+from depthvla.data.broken import BrokenData, broken
 
 P = TypeVar("P", np.uint8, np.uint16)
 
@@ -103,8 +102,12 @@ class EpisodeSource(Protocol):
         """Episodes that are as they should be, but can't be used, by the reason."""
 
     @property
-    def faults(self) -> Sequence[WorkerError]:
+    def faults(self) -> Sequence[BrokenData]:
         """What is known to be broken already without reading an episode."""
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Those that are read, by the dataset's names."""
 
     @property
     def state_names(self) -> tuple[str, ...] | None:
@@ -131,7 +134,7 @@ def checked(episode: Episode) -> Episode:
     """
     frames = len(episode)
 
-    def fail(problem: str) -> WorkerError:
+    def fail(problem: str) -> BrokenData:
         return broken(episode.path, f"episode {episode.number}: {problem}")
 
     if frames == 0:

@@ -74,10 +74,15 @@ def decode_picture(data: bytes, path: Path, where: str = "") -> NDArray[np.uint8
 
 def read_millimetres(path: Path) -> NDArray[np.float32]:
     """Metres, float32 ``[H, W]``, of a 16-bit PNG in millimetres; 0 = not measured."""
-    raw = _decode(read_bytes(path), cv2.IMREAD_UNCHANGED, path, "")
+    return decode_millimetres(read_bytes(path), path).astype(np.float32) / np.float32(1000)
+
+
+def decode_millimetres(data: bytes, path: Path, where: str = "") -> NDArray[np.uint16]:
+    """Millimetres, uint16 ``[H, W]``, of a 16-bit PNG; ``where`` in the file it lies, for messages."""
+    raw = _decode(data, cv2.IMREAD_UNCHANGED, path, where)
     if raw.dtype != np.uint16 or raw.ndim != 2:
-        raise broken(path, f"{raw.dtype} {list(raw.shape)}, expected uint16 [H, W] in millimetres")
-    return np.asarray(raw, np.float32) / np.float32(1000)
+        raise broken(path, f"{where}{raw.dtype} {list(raw.shape)}, expected uint16 [H, W] in millimetres")
+    return np.asarray(raw, np.uint16)
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:

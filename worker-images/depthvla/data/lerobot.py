@@ -30,12 +30,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from depthvla.data.broken import broken
-from depthvla.data.encoded import decode_colour
+from depthvla.data.broken import BrokenData, broken
 from depthvla.data.episodes import Episode, LazyFrames, Wanted, checked, part_of, shorten
+from depthvla.data.files import decode_picture
 from depthvla.data.lerobot_info import FILE, LeRobotInfo, read_info
 from depthvla.data.video_frames import Videos
-from depthvla.runtime.failure import WorkerError
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class LeRobot:
         self._places = (_places_v3 if self.info.version == "v3.0" else _places_v2)(folder, self.info, self.cameras)
         self.lengths = np.array([max(0, p.length - self.wanted.skip_first) for p in self._places], np.int64)
         self.left_out: dict[str, int] = {}
-        self.faults: list[WorkerError] = []
+        self.faults: list[BrokenData] = []
         self._videos = Videos()
 
     @property
@@ -239,10 +238,4 @@ def _pictures(path: Path, rows: pa.Table, name: str) -> LazyFrames[np.uint8]:
     """Encoded pictures of a column; the bytes are kept, they are small."""
     encoded = [(cell or {}).get("bytes") for cell in rows[name].to_pylist()]
 
-    def load(i: int) -> NDArray[np.uint8]:
-        try:
-            return decode_colour(encoded[i] or b"")
-        except ValueError as error:
-            raise broken(path, f"column {name!r}, row {i}: {error}") from error
-
-    return LazyFrames(len(encoded), load)
+    return LazyFrames(len(encoded), lambda i: decode_picture(encoded[i] or b"", path, f"column {name!r}, row {i}: "))

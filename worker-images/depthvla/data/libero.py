@@ -17,16 +17,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from depthvla.data.broken import broken
+from depthvla.data.broken import BrokenData, broken
 from depthvla.data.episodes import Episode, LazyFrames, Wanted, checked, shorten
 from depthvla.data.recording import Recording
-from depthvla.runtime.failure import WorkerError
 
 CAMERAS = ("agentview_rgb", "eye_in_hand_rgb")
 STATE = {"ee_states": 6, "gripper_states": 2}
@@ -68,7 +68,7 @@ class Libero:
         self.skip_first = wanted.skip_first
         self.state_names = tuple(f"{n}_{i}" for n, w in STATE.items() for i in range(w)) if not wanted.state else None
         self.left_out: dict[str, int] = {}
-        self.faults: list[WorkerError] = []
+        self.faults: list[BrokenData] = []
         self._places: list[_Place] = []
         paths = [folder] if folder.is_file() else sorted(folder.glob("*.hdf5"))
         if not paths:
@@ -76,19 +76,20 @@ class Libero:
         for path in paths:
             try:
                 self._places += _index(path, self.action[0])
-            except WorkerError as error:
+            except BrokenData as error:
                 self.faults.append(error)
+        # A few files stay open; one that is dropped here is closed when nobody reads from it any more.
+        self._open = lru_cache(maxsize=8)(h5py.File)
         self.lengths = np.array([max(0, p.length - self.skip_first) for p in self._places], np.int64)
 
     def read(self, index: int) -> Episode:
         """See `EpisodeSource`."""
         place = self._places[index]
         try:
-            with h5py.File(place.path) as file:
-                group = file[place.group]
-                state = np.concatenate([_matrix(group, f"obs/{name}") for name in self.state], axis=1)
-                action = np.concatenate([_matrix(group, name) for name in self.action], axis=1)
-                counts = {name: _pictures(group, f"obs/{name}") for name in self.cameras}
+            group = self._open(place.path)[place.group]
+            state = np.concatenate([_matrix(group, f"obs/{name}") for name in self.state], axis=1)
+            action = np.concatenate([_matrix(group, name) for name in self.action], axis=1)
+            counts = {name: _pictures(group, f"obs/{name}") for name in self.cameras}
         except (OSError, KeyError, ValueError) as error:
             raise broken(place.path, f"{place.group}: {error}") from error
         episode = Episode(
@@ -98,9 +99,19 @@ class Libero:
             task=np.zeros(len(action), np.int32),
             state=state,
             action=action,
-            cameras={name: _frames(place, f"obs/{name}", counts[name]) for name in self.cameras},
+            cameras={name: self._frames(place, f"obs/{name}", counts[name]) for name in self.cameras},
         )
         return checked(shorten(episode, self.skip_first))
+
+    def _frames(self, place: _Place, name: str, length: int) -> LazyFrames[np.uint8]:
+        def load(i: int) -> NDArray[np.uint8]:
+            try:
+                picture = np.asarray(self._open(place.path)[place.group][name][i], np.uint8)
+            except (OSError, KeyError) as error:
+                raise broken(place.path, f"{place.group}/{name}, step {i}: {error}") from error
+            return np.ascontiguousarray(picture[::-1]) if place.bottom_up else picture
+
+        return LazyFrames(length, load)
 
 
 def write_libero(folder: Path, tasks: Sequence[Sequence[Recording]]) -> None:
@@ -177,15 +188,3 @@ def _get(group: h5py.Group, name: str) -> h5py.Dataset:
     if name not in group:
         raise ValueError(f"no {name}")
     return group[name]
-
-
-def _frames(place: _Place, name: str, length: int) -> LazyFrames[np.uint8]:
-    def load(i: int) -> NDArray[np.uint8]:
-        try:
-            with h5py.File(place.path) as file:
-                picture = np.asarray(file[place.group][name][i], np.uint8)
-        except (OSError, KeyError) as error:
-            raise broken(place.path, f"{place.group}/{name}, step {i}: {error}") from error
-        return np.ascontiguousarray(picture[::-1]) if place.bottom_up else picture
-
-    return LazyFrames(length, load)

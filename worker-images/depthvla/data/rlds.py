@@ -20,13 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from depthvla.data.broken import broken
-from depthvla.data.encoded import decode_colour, decode_millimetres
+from depthvla.data.broken import BrokenData, broken
 from depthvla.data.episodes import Episode, LazyFrames, P, Wanted, checked, part_of, shorten
+from depthvla.data.files import decode_millimetres, decode_picture
 from depthvla.data.tf_example import Feature, parse_example
 from depthvla.data.tfds import FEATURES, TfdsFeature, find_shards, find_version, read_features
 from depthvla.data.tfrecord import Span, find_records, read_bytes, read_record
-from depthvla.runtime.failure import WorkerError
 
 BRIDGE = Wanted(cameras=("image_0",), state=("state",), action=("action",), skip_first=1)
 """BridgeData V2. Before the first step nothing was commanded yet: its action is of no use."""
@@ -88,9 +87,10 @@ class Rlds:
         self.folder = find_version(folder)
         self.features = read_features(self.folder)
         self.wanted = self._complete(wanted or Wanted())
+        self.cameras = self.wanted.cameras or ()
         self.verify = verify
         self.left_out: Counter[str] = Counter()
-        self.faults: list[WorkerError] = []
+        self.faults: list[BrokenData] = []
         self._places: list[_Place] = []
         for path, records in find_shards(self.folder, split):
             self._index(path, records)
@@ -132,8 +132,7 @@ class Rlds:
             state=vectors(self._state),
             action=vectors(self._action),
             cameras={
-                c: self._frames(place, index, _get(features, f"{_SEEN}/{c}"), c, decode_colour)
-                for c in self.wanted.cameras or ()
+                c: self._frames(place, index, _get(features, f"{_SEEN}/{c}"), c, decode_picture) for c in self.cameras
             },
             depth={
                 c: self._frames(place, index, _get(features, f"{_SEEN}/{c}"), c, decode_millimetres)
@@ -142,16 +141,14 @@ class Rlds:
         )
 
     def _frames(
-        self, place: _Place, index: int, feature: Feature, camera: str, decode: Callable[[bytes], NDArray[P]]
+        self, place: _Place, index: int, feature: Feature, camera: str, decode: Callable[[bytes, Path, str], NDArray[P]]
     ) -> LazyFrames[P]:
         places = feature.places()
 
         def load(i: int) -> NDArray[P]:
             a, b = places[i]
-            try:
-                return decode(read_bytes(place.path, place.span.offset + a, b - a))
-            except ValueError as error:
-                raise broken(place.path, f"episode {index}: {camera}, step {i}: {error}") from error
+            data = read_bytes(place.path, place.span.offset + a, b - a)
+            return decode(data, place.path, f"episode {index}: {camera}, step {i}: ")
 
         return LazyFrames(len(places), load)
 
@@ -200,7 +197,7 @@ class Rlds:
     def _length(self, features: dict[str, Feature]) -> int:
         """Steps that can be used, without reading more of the record than its features' headers."""
         flags = {"has_language": "no instruction"}
-        flags |= {f"has_{c}": f"no {c}" for c in self.wanted.cameras or ()}
+        flags |= {f"has_{c}": f"no {c}" for c in self.cameras}
         for flag, reason in flags.items():
             value = features.get(f"episode_metadata/{flag}")
             if value is not None and not value.ints().any():

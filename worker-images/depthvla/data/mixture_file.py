@@ -1,0 +1,136 @@
+"""``mixture.json``: which datasets are mixed, in what shares, and which of their cameras and dimensions is which.
+
+::
+
+    {"datasets": [
+      {"path": "bridge_dataset", "weight": 3, "like": "bridge", "cameras": {"main": "image_0", "wrist": null}},
+      {"path": "part1_r1_lite", "weight": 1, "like": "galaxea", "instruction_part": 2,
+       "cameras": {"main": "image_camera_head", "wrist": "image_camera_wrist_left"},
+       "state_dimensions": [0, 1, 2, 3, 4, 5, 6], "action_dimensions": [0, 1, 2, 3, 4, 5, 6]}
+    ]}
+
+``path`` is relative to the file. The rest may be left out: see `Part` and `Wanted`; ``state`` and ``action`` are names
+of features, ``state_dimensions`` and ``action_dimensions`` say for each of the mixture's dimensions the dataset's, -1
+for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from depthvla.data.datasets import open_dataset
+from depthvla.data.episodes import Wanted
+from depthvla.data.files import read_json
+from depthvla.data.mixture import Mixture, MixtureSettings, Part
+from depthvla.data.rlds import BRIDGE, GALAXEA
+from depthvla.runtime.failure import CONFIG, WorkerError
+
+FILE = "mixture.json"
+LIKE = {"bridge": BRIDGE, "galaxea": GALAXEA}
+
+
+def open_mixture(folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None) -> Mixture:
+    """The mixture that a folder describes, or the one dataset that it is.
+
+    Raises:
+        WorkerError: MIXTURE_INVALID, DATA_BROKEN, naming the file and the field.
+    """
+    path = folder / FILE
+    parts = _read_parts(path) if path.is_file() else [Part(open_dataset(folder))]
+    return Mixture(parts, settings, say)
+
+
+def _read_parts(path: Path) -> list[Part]:
+    file = read_json(path)
+    entries = file.get("datasets") if isinstance(file, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise _invalid(path, "datasets", "missing, expected a list of them")
+    if len(file) > 1:
+        raise _invalid(path, next(k for k in file if k != "datasets"), "no such field")
+    parts = [_read_part(path, f"datasets[{i}]", entry) for i, entry in enumerate(entries)]
+    names = [part.source.name for part in parts]
+    if len(set(names)) < len(names):
+        raise _invalid(path, "datasets", f"their names are {names}: give those that are the same a `name`")
+    return parts
+
+
+def _read_part(path: Path, where: str, entry: object) -> Part:
+    if not isinstance(entry, dict):
+        raise _invalid(path, where, f"is {entry!r}, expected an object")
+    for name in entry:
+        if name not in _FIELDS:
+            raise _invalid(path, f"{where}.{name}", f"no such field; there are {', '.join(_FIELDS)}")
+    for name, value in entry.items():
+        check, expected = _FIELDS[name]
+        if not check(value):
+            raise _invalid(path, f"{where}.{name}", f"is {value!r}, expected {expected}")
+    if "path" not in entry:
+        raise _invalid(path, f"{where}.path", "missing")
+    cameras = entry.get("cameras")
+    base = LIKE[entry["like"]] if "like" in entry else Wanted()
+    changes: dict[str, Any] = {name: tuple(entry[name]) for name in ("state", "action", "depth") if name in entry}
+    changes |= {name: entry[name] for name in ("instruction_part", "skip_first") if name in entry}
+    if cameras is not None:
+        changes["cameras"] = tuple(theirs for theirs in cameras.values() if theirs is not None)
+    wanted = replace(base, **changes)
+    source = open_dataset(path.parent / entry["path"], wanted, entry.get("name"))
+    return Part(
+        source,
+        entry.get("weight", 1),
+        cameras,
+        tuple(entry["state_dimensions"]) if "state_dimensions" in entry else None,
+        tuple(entry["action_dimensions"]) if "action_dimensions" in entry else None,
+    )
+
+
+def _invalid(path: Path, field: str, problem: str) -> WorkerError:
+    return WorkerError("MIXTURE_INVALID", f"{path}: {field}: {problem}", exit_code=CONFIG)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_inside(value: object) -> bool:
+    return isinstance(value, str) and not Path(value).is_absolute() and ".." not in Path(value).parts
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
+
+
+def _are_dimensions(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(_is_whole(v, -1) for v in value)
+
+
+def _are_cameras(value: object) -> bool:
+    return isinstance(value, dict) and all(v is None or _is_text(v) for v in value.values())
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+_DIMENSIONS: tuple[Callable[[Any], bool], str] = (_are_dimensions, "whole numbers ≥ -1")
+_NAMES: tuple[Callable[[Any], bool], str] = (_are_names, "names of features")
+_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "path": (_is_inside, "a path in the folder of this file"),
+    "name": (_is_text, "a name"),
+    "weight": (_is_weight, "a number above 0"),
+    "like": (lambda v: isinstance(v, str) and v in LIKE, f"one of {', '.join(LIKE)}"),
+    "cameras": (_are_cameras, "for each camera the dataset's name of it, or null"),
+    "state": _NAMES,
+    "action": _NAMES,
+    "depth": _NAMES,
+    "state_dimensions": _DIMENSIONS,
+    "action_dimensions": _DIMENSIONS,
+    "instruction_part": (lambda v: _is_whole(v, 0), "a whole number ≥ 0"),
+    "skip_first": (lambda v: _is_whole(v, 0), "a whole number ≥ 0"),
+}
