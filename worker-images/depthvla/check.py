@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from depthvla.data.broken import BrokenData
+from depthvla.data.check_demonstrations import look_at_episode
+from depthvla.data.datasets import OPENERS, Opener
 from depthvla.data.frames import SceneRef
 from depthvla.data.reading import Fault, look
 from depthvla.data.scenes import FORMATS
@@ -67,7 +69,32 @@ def depth_check(scenes_of: Callable[[Path], list[SceneRef]]) -> Check:
     return check_scenes
 
 
-CHECKS: dict[str, Check] = {name: depth_check(scenes_of) for name, scenes_of in FORMATS.items()}
+def demonstration_check(open_folder: Opener) -> Check:
+    """The check of a format of demonstrations."""
+
+    def check_episodes(folder: Path, every: int, counts: dict[str, int]) -> Iterator[Sequence[Problem]]:
+        dataset = open_folder(folder, None, None)
+        counts.update({"episodes": len(dataset.lengths), "frames": 0, "broken episodes": 0, "broken frames": 0})
+        counts.update({f"left out with {reason}": count for reason, count in dataset.left_out.items()})
+        counts["broken episodes"] += len(dataset.faults)
+        yield [_problem(error) for error in dataset.faults]
+        for index in map(int, dataset.lengths.nonzero()[0]):
+            faults = list(look_at_episode(dataset, index, every))
+            whole = not any(fault.what == "scene" for fault in faults)
+            counts["broken episodes"] += not whole
+            counts["broken frames"] += sum(fault.what == "frame" for fault in faults)
+            counts["frames"] += -(-int(dataset.lengths[index]) // every) if whole else 0
+            yield [_problem(fault.error, int(fault.what == "frame")) for fault in faults]
+        if not counts["frames"] and not counts["broken episodes"]:
+            yield [Problem(str(folder), "no frame that can be used")]
+
+    return check_episodes
+
+
+CHECKS: dict[str, Check] = {
+    **{name: depth_check(scenes_of) for name, scenes_of in FORMATS.items()},
+    **{name: demonstration_check(open_folder) for name, open_folder in OPENERS.items()},
+}
 
 
 def check(format: str, folder: Path, every: int, say: Callable[[Problem], None]) -> Report:

@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from depthvla.data.check_demonstrations import check_demonstrations
+from depthvla.check import check, main
 from depthvla.data.libero import CAMERAS, write_libero
 from depthvla.data.recording import Recording
 from depthvla.data.rlds_writer import BRIDGE_FORMAT, write_rlds
@@ -14,8 +14,9 @@ Make = Callable[..., Recording]
 Write = Callable[..., None]
 
 
-def found(folder: Path) -> list[str]:
-    return [f"{fault.path.relative_to(folder)}: {fault.problem}" for fault in check_demonstrations(folder)]
+def found(format: str, folder: Path) -> list[str]:
+    report = check(format, folder, 1, lambda _: None)
+    return [f"{Path(p.path).relative_to(folder)}: {p.problem}" for p in report.problems]
 
 
 def test_whole_folders_of_every_format_have_nothing_wrong(
@@ -25,7 +26,10 @@ def test_whole_folders_of_every_format_have_nothing_wrong(
     write_v21(tmp_path / "v21", [record(0, 3)])
     write_rlds(tmp_path, "rlds", [record(0, 3, state=7, action=7)], BRIDGE_FORMAT)
     write_libero(tmp_path / "libero", [[record(0, 3, CAMERAS, state=8, action=7)]])
-    assert [found(tmp_path / name) for name in ("v3", "v21", "rlds", "libero")] == [[], [], [], []]
+    assert found("lerobot", tmp_path / "v3") == []
+    assert found("lerobot", tmp_path / "v21") == []
+    assert found("rlds", tmp_path / "rlds") == []
+    assert found("libero", tmp_path / "libero") == []
 
 
 def test_every_fault_is_named_with_its_file_and_not_only_the_first(
@@ -37,7 +41,7 @@ def test_every_fault_is_named_with_its_file_and_not_only_the_first(
     (videos / "episode_000000.mp4").unlink()
     whole = (videos / "episode_000002.mp4").read_bytes()
     (videos / "episode_000002.mp4").write_bytes(whole[: len(whole) // 2])
-    problems = found(tmp_path)
+    problems = found("lerobot", tmp_path)
     assert [p.split(":")[0] for p in problems] == [
         "videos/chunk-000/observation.images.wrist/episode_000000.mp4",
         "data/chunk-000/episode_000001.parquet",
@@ -53,7 +57,7 @@ def test_a_broken_picture_within_a_record_is_found(tmp_path: Path, record: Make)
     whole = bytearray(path.read_bytes())
     whole[whole.rindex(record(1, 3, state=7, action=7).action.tobytes())] ^= 1
     path.write_bytes(whole)
-    (problem,) = found(version)
+    (problem,) = found("rlds", version)
     assert "episode 1: the checksum of the record" in problem
 
 
@@ -62,11 +66,19 @@ def test_pictures_of_another_size_are_found(tmp_path: Path, record: Make) -> Non
     with h5py.File(tmp_path / "open_it_demo.hdf5", "a") as file:
         del file["data/demo_0/obs/agentview_rgb"]
         file["data/demo_0/obs/agentview_rgb"] = np.zeros((2, 32, 32, 3), np.uint8)
-    assert found(tmp_path) == ["open_it_demo.hdf5: episode 0: agentview_rgb has 2 pictures, but action has 3 rows"]
+    assert found("libero", tmp_path) == [
+        "open_it_demo.hdf5: episode 0: agentview_rgb has 2 pictures, but action has 3 rows"
+    ]
 
 
-@pytest.mark.parametrize("name", ["empty", "missing"])
-def test_a_folder_that_is_nothing_says_what_was_expected(tmp_path: Path, name: str) -> None:
-    (tmp_path / "empty").mkdir()
-    (problem,) = check_demonstrations(tmp_path / name)
-    assert "neither a LeRobotDataset nor RLDS nor LIBERO" in problem.message
+def test_the_command_counts_episodes_and_says_what_is_left_out(
+    tmp_path: Path, record: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings = [record(0, 3, state=7, action=7), record(1, 4, state=7, action=7, instruction="")]
+    write_rlds(tmp_path, "bridge", recordings, BRIDGE_FORMAT)
+    assert main(["rlds", str(tmp_path / "bridge")]) == 0
+    said = capsys.readouterr().out
+    assert "2 episodes, 3 frames, 0 broken episodes" in said
+    assert "1 left out with no instruction" in said
+    assert main(["libero", str(tmp_path)]) == 65
+    assert "no *.hdf5 in it" in capsys.readouterr().out

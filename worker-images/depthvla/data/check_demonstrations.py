@@ -1,51 +1,37 @@
-"""What is wrong with a folder of demonstrations, file by file."""
+"""What is wrong with an episode of demonstrations, its pictures too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
 
 from depthvla.data.broken import BrokenData
-from depthvla.data.datasets import open_dataset
-from depthvla.data.episodes import Episode, LazyFrames, P, Wanted
+from depthvla.data.episodes import Episode, EpisodeSource, LazyFrames, P
+from depthvla.data.reading import Fault
 
 
-def check_demonstrations(folder: Path, wanted: Wanted | None = None, every: int = 1) -> Iterator[BrokenData]:
-    """Reads every episode, and every so-manieth picture of each, whatever the format."""
+def look_at_episode(dataset: EpisodeSource, index: int, every: int = 1) -> Iterator[Fault]:
+    """Reads it, and every so-manieth picture of each camera; a scene's fault where it can't be read at all."""
     try:
-        dataset = open_dataset(folder, wanted)
+        episode = dataset.read(index)
     except BrokenData as error:
-        yield error
+        yield Fault("scene", error)
         return
-    yield from dataset.faults
-    for index in map(int, np.flatnonzero(dataset.lengths)):
-        try:
-            episode = dataset.read(index)
-        except BrokenData as error:
-            yield error
-        else:
-            yield from _check_pictures(episode, every)
-
-
-def _check_pictures(episode: Episode, every: int) -> Iterator[BrokenData]:
-    """The first broken picture of each camera: of a video that is cut off, all that follow are."""
     for frames in episode.cameras.values():
-        yield from _check_camera(episode, frames, every)
+        yield from _look_at_camera(episode, frames, every)
     for depth in episode.depth.values():
-        yield from _check_camera(episode, depth, every)
+        yield from _look_at_camera(episode, depth, every)
 
 
-def _check_camera(episode: Episode, frames: LazyFrames[P], every: int) -> Iterator[BrokenData]:
+def _look_at_camera(episode: Episode, frames: LazyFrames[P], every: int) -> Iterator[Fault]:
+    """Up to the first broken picture: of a video that is cut off, all that follow are."""
     shape = None
     for i in range(0, len(frames), every):
         try:
             picture = frames[i]
         except BrokenData as error:
-            yield error
+            yield Fault("frame", error)
             return
         if picture.shape != (shape := shape or picture.shape):
             problem = f"episode {episode.number}: picture {i} is {list(picture.shape)}, the first {list(shape)}"
-            yield BrokenData(episode.path, problem)
+            yield Fault("frame", BrokenData(episode.path, problem))
             return
