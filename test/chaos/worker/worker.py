@@ -24,7 +24,7 @@ events = open(f"{here}/events.{rank}.jsonl", "a", buffering=1)
 book = os.open(config["book"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 asked = {"stop": False, "save": False}
 training = False
-PADDING = 512  # a checkpoint has some size, so that it takes a moment to write
+PADDING = 64  # a checkpoint has some size, so that it takes a moment to write
 
 
 def note(kind: str, number: int = 0, text: str = "-") -> None:
