@@ -143,7 +143,7 @@ def test_a_training_survives_its_store(
     gate.open_to(0)
     attempt = train("disturbed")
     attempt.address = s3
-    attempt.job["grace"] = 3
+    attempt.job["grace"] = 2
     endpoint = f"http://127.0.0.1:{network.port}"
     attempt.job["store"] = {"url": s3.url, "endpoint": endpoint, "region": "us-east-1"}
     attempt.begin()
