@@ -40,9 +40,12 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     hostCapacity(),
     identity,
   ])
+  const changes = new Changes()
+  const troubles = new Troubles(log, () => changes.tell())
+  const storeWent = tellOfStore(troubles)
   const owner = { stateDir: settings.stateDir, host, pid: process.pid }
   const control = await takeControl(bare, owner, {
-    beatFailed: (error) => log.warn({ err: error }, 'heartbeat not written'),
+    beat: (error) => storeWent('heartbeat', error),
     lost: () => {
       log.error('another control plane has taken the store; this one ends, and leaves its attempts alone')
       stop()
@@ -52,17 +55,14 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
   undo.push(() => control.release())
   faultPoint('control-taken')
 
-  const changes = new Changes()
-  const troubles = new Troubles(log, () => changes.tell())
   const recovery = new Recovery(() => context)
   if (again) undo.push(() => recovery.close())
   const ledger = new Ledger(redis)
   const commands = new Commands(withOwnQueue(redis, settings, host), log)
-  const went = (error: unknown): void => {
-    if (error === null) troubles.clear('store')
-    else troubles.raise('store', error)
-  }
-  const journal = new Journal(ledger, store, log, { checkOwner: control.ensure, went })
+  const journal = new Journal(ledger, store, log, {
+    checkOwner: control.ensure,
+    went: (error) => storeWent('journal', error),
+  })
   undo.push(() => journal.stop())
   const engine = new LocalEngine({ stateDir: settings.stateDir, python: settings.python, log })
   undo.push(() => engine.close())
@@ -126,6 +126,17 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     for (const watcher of context.watched.values()) watcher.abort()
   })
   return { context, again }
+}
+
+/** Trouble with the store is what the heartbeat meets, or the journal, and over when neither does. */
+function tellOfStore(troubles: Troubles): (by: 'heartbeat' | 'journal', error: unknown) => void {
+  const failing = new Set<string>()
+  return (by, error) => {
+    if (error === null) failing.delete(by)
+    else failing.add(by)
+    if (error !== null) troubles.raise('store', error)
+    else if (failing.size === 0) troubles.clear('store')
+  }
 }
 
 /** One control plane that has lost the store without knowing it yet must not take the messages of the next one. */

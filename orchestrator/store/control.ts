@@ -32,8 +32,8 @@ export type Control = {
 }
 
 export type Told = {
-  /** A heartbeat could not be written. */
-  beatFailed: (error: unknown) => void
+  /** How each heartbeat went: why it could not be written, or null. */
+  beat: (error: unknown) => void
   /** Once: another control plane has taken a higher epoch. */
   lost: () => void
 }

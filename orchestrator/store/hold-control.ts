@@ -35,9 +35,17 @@ export async function holdControl(store: Store, epoch: number, told: Told): Prom
   }
   /** One at a time: a slow store is not helped by a queue of heartbeats. */
   const beatOnce = (): Promise<void> => {
-    beating ??= beat().finally(() => {
-      beating = null
-    })
+    beating ??= beat()
+      .then(
+        () => told.beat(null),
+        (error: unknown) => {
+          told.beat(error)
+          throw error
+        },
+      )
+      .finally(() => {
+        beating = null
+      })
     return beating
   }
   const isOld = (time: number): boolean => Math.abs(Date.now() - time) > limits.control.lease
@@ -46,7 +54,7 @@ export async function holdControl(store: Store, epoch: number, told: Told): Prom
   }
 
   await beat()
-  const timer = setInterval(() => beatOnce().catch(told.beatFailed), limits.control.beat)
+  const timer = setInterval(() => beatOnce().catch(() => {}), limits.control.beat)
   timer.unref()
   return {
     epoch,
@@ -56,7 +64,7 @@ export async function holdControl(store: Store, epoch: number, told: Told): Prom
       throwIfLost()
     },
     awake: async () => {
-      if (!isLost && isOld(tried)) await beatOnce().catch(told.beatFailed)
+      if (!isLost && isOld(tried)) await beatOnce().catch(() => {})
       throwIfLost()
     },
     release: async () => {

@@ -42,6 +42,22 @@ testMounting('a store that is full holds a run up, says so, and lets it go on wh
 })
 
 testMounting(
+  'a store that can not be written is said with since when, also while there is nothing to write',
+  async () => {
+    const folder = await makeState()
+    const disk = await smallDisk(folder, '4m')
+    const { client } = await startDaemon(join(folder, 'state'), { ORCHESTRATE_STORE: `file://${disk}/store` })
+    const troubles = async () => (await client.health()).troubles
+    execFileSync('mount', ['-o', 'remount,ro', disk])
+    const since = Date.now()
+    await expect.poll(troubles, { timeout: 60_000 }).toMatchObject([{ code: 'STORE_UNWRITABLE' }])
+    expect((await troubles())[0]?.since).toBeGreaterThanOrEqual(since)
+    execFileSync('mount', ['-o', 'remount,rw', disk])
+    await expect.poll(troubles, { timeout: 60_000 }).toEqual([])
+  },
+)
+
+testMounting(
   'a state directory without room holds a run up, says so, and lets it go on by itself when there is room',
   async () => {
     const folder = await makeState()
