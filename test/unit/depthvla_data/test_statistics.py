@@ -11,6 +11,8 @@ from depthvla.data.mixture import MixtureSettings
 from depthvla.data.mixture_file import open_mixture
 from depthvla.data.recording import Recording
 from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.job import read_job
+from depthvla.runtime.stage import find_stage
 
 Make = Callable[..., Recording]
 Write = Callable[..., None]
@@ -98,3 +100,22 @@ def test_broken_episodes_are_left_out_up_to_the_share(tmp_path: Path, record: Ma
     assert stats.measure_statistics(mixture).mixture.action.count == [15, 15]
     with pytest.raises(WorkerError, match="1 of 4 episodes are broken"):
         stats.measure_statistics(open_mixture(tmp_path, MixtureSettings(bad_share=0.2)))
+
+
+def test_the_stage_leaves_them_and_says_what_it_skipped(tmp_path: Path, record: Make, write_v21: Write) -> None:
+    write_v21(tmp_path / "demos", [record(i, 5) for i in range(4)])
+    (tmp_path / "demos/data/chunk-000/episode_000002.parquet").write_bytes(b"no")
+    job = {
+        "protocol": 1, "attempt": "a", "job": "k", "stage": "statistics", "entry": "compute_statistics",
+        "shard": 0, "shards": 1, "fence": 1, "config": {"bad_share": 0.25},
+        "inputs": {"demos": {"path": str(tmp_path / "demos"), "format": "lerobot-v2.1", "digest": "d"}},
+        "outputs": ["statistics"], "ranks": 1, "cores": 1, "gpus": [], "store": {"url": "file:///store"},
+        "prefix": "p", "resume": [], "checkpoint": {"every": None}, "grace": 1,
+    }  # fmt: skip
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    find_stage("compute_statistics").run(read_job(tmp_path, {}))
+    assert stats.read_statistics(tmp_path / "outputs/statistics").mixture.action.count == [15, 15]
+    events = [json.loads(line) for line in (tmp_path / "events.0.jsonl").read_text().splitlines()]
+    assert [e["metrics"] for e in events if e["type"] == "done"] == [{"statistics.frames": 15, "statistics.skipped": 1}]
+    (warning,) = [e["message"] for e in events if e["type"] == "warning"]
+    assert "episode_000002.parquet" in warning

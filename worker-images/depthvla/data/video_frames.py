@@ -19,11 +19,11 @@ _NEAR = 1.0
 
 
 class Videos:
-    """Opens videos as they are asked for. May be shared by threads."""
+    """Opens videos as they are asked for. May be shared by threads, each of which has decoders of its own."""
 
-    def __init__(self, most: int = 16) -> None:
+    def __init__(self, most: int = 32) -> None:
         self._most = most
-        self._open: OrderedDict[Path, _Video] = OrderedDict()
+        self._open: OrderedDict[tuple[Path, int], _Video] = OrderedDict()
         self._lock = threading.Lock()
 
     def picture(self, path: Path, seconds: float, fps: float) -> NDArray[np.uint8]:
@@ -33,8 +33,9 @@ class Videos:
             WorkerError: DATA_BROKEN when the file is not a video, or has no picture within half a frame of it.
         """
         with self._lock:
-            video = self._open.pop(path, None) or _Video(path)
-            self._open[path] = video
+            key = (path, threading.get_ident())
+            video = self._open.pop(key, None) or _Video(path)
+            self._open[key] = video
             gone = self._open.popitem(last=False)[1] if len(self._open) > self._most else None
         if gone is not None:
             gone.close()
