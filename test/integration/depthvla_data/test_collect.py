@@ -31,6 +31,8 @@ def test_demonstrations_are_the_same_bytes_with_one_process_and_with_two(start) 
     assert done["metrics"]["demos.episodes"] == 4
     progress = two.events("progress")
     assert [event["step"] for event in progress] == [1, 2, 3, 4]
+    # Those of a wave come at once, which is no measure for the next wave.
+    assert len(two.events("busy")) == 3
     for sample in two.events("sample"):
         assert (two.directory / sample["path"]).stat().st_size > 0
 

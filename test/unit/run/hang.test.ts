@@ -67,6 +67,17 @@ test.each<[what: string, said: Said[], silence: number, phase: string]>([
     'while evaluating',
   ],
   [
+    'whose many processes end side by side, as it says, has the ceiling for the next ones',
+    [
+      ...steps(16, 50),
+      busy('waiting for more trials'),
+      ...steps(32, 50, 3 * minute).slice(16),
+      busy('waiting for more trials'),
+    ],
+    30 * minute,
+    'while waiting for more trials',
+  ],
+  [
     'that goes on after slow work is measured again, and not by that',
     [...steps(50, 100), busy('saving'), progress(51, 20 * minute), progress(52, 20 * minute + 100)],
     minute,

@@ -55,6 +55,13 @@ class Events:
     def progress(self, step: float, of: float, unit: str) -> None:
         self._write_leading("progress", step=step, of=of, unit=unit)
 
+    def burst(self, step: float, of: float, unit: str) -> None:
+        """Progress of many processes side by side: reports come close together, and say nothing of how long the next
+        one takes."""
+        self.progress(step, of, unit)
+        if step < of:
+            self.busy(f"waiting for more {unit}")
+
     def busy(self, what: str, seconds: float | None = None) -> None:
         """Slow work begins ("saving", "evaluating"): until the next progress, silence is no hang."""
         self._write_leading("busy", what=what, **({} if seconds is None else {"seconds": seconds}))

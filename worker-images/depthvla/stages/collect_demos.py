@@ -51,7 +51,7 @@ def run(job: Job, config: Config) -> None:
     for request, demo in collection.successes():
         writer.add(Recording(instruction_of(request.task), {CAMERA: demo.images}, demo.state, demo.action))
         kept.append((request, demo))
-        job.events.progress(len(kept), len(config.tasks) * config.episodes_per_task, "episodes")
+        job.events.burst(len(kept), len(config.tasks) * config.episodes_per_task, "episodes")
     writer.close()
     write_truth(
         job.output("depth"),

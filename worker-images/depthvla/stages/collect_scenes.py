@@ -51,7 +51,7 @@ def run(job: Job, config: Config) -> None:
     for index, picture in spread(_take, [(root, group) for group in groups], job.cores):
         shown.append((index, picture))
         taken += sum(scene.request.frames for scene in groups[index])
-        job.events.progress(taken, config.frames, "frames")
+        job.events.burst(taken, config.frames, "frames")
     scannet = [scene for scene in scenes if scene.layout == "scannet"]
     hypersim = [scene for scene in scenes if scene.layout == "hypersim"]
     splits: dict[Split, list[str]] = {"train": [], "heldout": []}

@@ -58,7 +58,7 @@ def run(job: Job, config: Config) -> None:
             block = open_blocks[index]
             results[block.name] = result
             pieces.add(block.name, write_result(job.directory, block.name, result), len(block.trials))
-            job.events.progress(pieces.count, total, "trials")
+            job.events.burst(pieces.count, total, "trials")
             _show(job, block, result)
             pieces.commit_when_due()
     except SystemExit:
