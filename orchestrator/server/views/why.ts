@@ -41,7 +41,7 @@ async function whyNow(context: Context, job: Job): Promise<WhyView> {
     const log = attempt ? await context.logs.get(attempt.attempt) : null
     const at = log?.progress ? `, at ${log.progress.step} of ${log.progress.of} ${log.progress.unit}` : ''
     return {
-      sentence: `${name} is ${stateName(job)}${at}.`,
+      sentence: `${name} is ${stateName(job)}${at}${attempt ? askedTo(attempt) : ''}.`,
       evidence: [...warnings, ...attemptLines(job)],
       next: attempt ? [`orchestrate logs ${job.key.slice(0, 7)} --follow`] : [],
     }
@@ -50,6 +50,11 @@ async function whyNow(context: Context, job: Job): Promise<WhyView> {
   const until = waits.until ? ` at ${new Date(waits.until).toISOString()}` : ''
   const reason = /^(waits|tries|about)/.test(waits.reason) ? waits.reason : `waits: ${waits.reason}`
   return { sentence: `${name} ${reason}${until}.`, evidence: [...chain, ...warnings, ...attemptLines(job)], next: [] }
+}
+
+function askedTo({ stopping, endedAt }: Attempt): string {
+  if (!stopping || endedAt !== null) return ''
+  return stopping === 'unwanted' || stopping === 'sibling' ? '; it was asked to save and stop' : '; it is being killed'
 }
 
 /** For each unfinished input: what it does itself. */

@@ -152,6 +152,8 @@ test('a worker that will not save is ended by asking again, now', async () => {
   await until(client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 1)
   await client.cancel(run, 'save')
   await until(client, run, (view) => view.jobs[0]?.state === 'running')
+  const sentence = async () => (await client.why('slow', run)).sentence
+  await expect.poll(sentence).toMatch(/^slow is running, at \d+ of 100000 steps; it was asked to save and stop\.$/)
   await client.cancel(run, 'now')
   expect((await until(client, run, ended)).state).toBe('cancelled')
 })
