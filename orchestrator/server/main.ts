@@ -1,4 +1,5 @@
 import './more-threads.ts'
+import { flushCompileCache } from 'node:module'
 import { parseArgs } from 'node:util'
 import { OrchestrateError } from '../errors.ts'
 import type { ErrorBody } from './api.ts'
@@ -44,6 +45,7 @@ try {
   process.on('SIGINT', daemon.stop)
   process.on('SIGHUP', () => {}) // the terminal that started it may close
   say({ ready: daemon.health() })
+  flushCompileCache() // at an end that kill -9 makes it would not be kept for the next start
   await daemon.stopped
   log.info('stopped')
   log.flush(() => process.exit(0))

@@ -16,7 +16,7 @@ const usage = `usage: npm run chaos -- [options]
   --only FAULT      this one alone; may be given several times
   --store KIND      folder, s3, or both: one of the worlds side by side is on S3; folder
   --worlds N        worlds side by side; 2
-  --each N          faults done to one world; 40
+  --each N          faults done to one world; 25
   --first N         number of the first world, to do one again
   --write           keeps the table in test/chaos/RESULTS.md
   --verbose         a line for each fault
@@ -29,7 +29,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     store: { type: 'string', default: 'folder' },
     worlds: { type: 'string', default: '2' },
-    each: { type: 'string', default: '40' },
+    each: { type: 'string', default: '25' },
     first: { type: 'string', default: '1' },
     write: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },

@@ -8,6 +8,8 @@ import { ErrorBody } from '../../orchestrator/server/api.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
 const node = join(root, 'node_modules/.bin/node')
+/** As `orchestrator/cli/orchestrate` sets it. */
+const compileCache = join(root, 'node_modules/.cache/orchestrate')
 
 export type Daemon = {
   client: Client
@@ -41,7 +43,7 @@ export async function spawnStandby(state: string, env: Record<string, string> = 
 async function spawnAny(state: string, env: Record<string, string>, args: string[], signal?: AbortSignal) {
   const main = join(root, 'orchestrator/server/main.ts')
   const child = spawn(node, [main, '--state', state, ...args], {
-    env: { ...bare(), ...env },
+    env: { ...bare(), NODE_COMPILE_CACHE: compileCache, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit').then(() => {})
