@@ -93,6 +93,10 @@ export const limits = {
     sweep: 10_000,
     /** How often events are mirrored to the store. */
     mirror: 1_000,
+    /** What an attempt has to save in and go when it is asked to stop; its launcher sees to it. */
+    grace: 60_000,
+    /** How long after that the launcher itself, which may be frozen, is no longer waited for. */
+    graceOver: 15_000,
     /** Pause after waiting for an attempt's end has failed. */
     watchRetry: 1_000,
     /** Looks at what seems to violate an invariant, after each of these: only what is there every time is no step under way. */

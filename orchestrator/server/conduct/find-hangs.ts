@@ -1,3 +1,4 @@
+import { limits } from '../../limits.ts'
 import { awakeTime, isOverdue, listen, type Patience, patience, type Silence } from '../../run/hang.ts'
 import { attemptOf, type Job } from '../../run/job.ts'
 import type { JobError } from '../../run/job-events.ts'
@@ -43,8 +44,9 @@ export function findHangs(context: Context): () => Promise<void> {
 async function lookAt(context: Context, one: Listened, awake: number): Promise<void> {
   const job = context.aggregates.jobs.get(one.job)
   const attempt = job && attemptOf(job, one.shard, one.fence)
-  // One that is being ended has its grace, after which it is killed.
-  if (!attempt || attempt.stopping || job.planned.hang === null) return
+  if (!attempt) return
+  if (attempt.stopping) return overstay(context, one, job, awake)
+  if (job.planned.hang === null) return
   const log = await context.logs.get(one.attempt)
   one.silence = listen(one.silence, log.pulse, awake)
   const overdue = isOverdue(one.silence, patienceWith(context, job, log)) && (await isSilent(context, one, job))
@@ -52,6 +54,16 @@ async function lookAt(context: Context, one: Listened, awake: number): Promise<v
   if (!overdue) return acquit(context, one, one.suspicion.reason, log)
   one.suspicion.waited += awake
   if (one.suspicion.waited >= ANSWER_MS) await convict(context, one, one.suspicion.sizes, job, log)
+}
+
+/** One that is being ended has its grace, after which its launcher kills it; a launcher that is frozen itself can't. */
+async function overstay(context: Context, one: Listened, job: Job, awake: number): Promise<void> {
+  const { grace, graceOver } = limits.daemon
+  one.stopping += awake
+  if (one.stopping < grace + graceOver) return
+  one.stopping = grace // once more later, should even that be lost
+  context.log.warn({ attempt: one.attempt }, 'outstays its grace, and is killed')
+  await context.engine(job.planned.pool).signal(one.attempt, 'SIGKILL')
 }
 
 /** A closer look at an attempt from which nothing was heard. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
+import { limits } from '../../limits.ts'
 import type { JobFile, StagedInput } from '../../protocol/job-file.ts'
 import { isBlocking } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
@@ -13,7 +14,6 @@ import type { Context } from './context.ts'
 import { workerEnv } from './worker-env.ts'
 
 const LOG_BYTES = 16 << 20
-const GRACE_S = 60
 
 /** Brings inputs and code to the host and starts the attempt, unless it was started before. */
 export async function launch(context: Context, job: Job, shard: number, fence: number): Promise<void> {
@@ -103,7 +103,7 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     // Asked now that the placement names them: what is there by now, and not marked, stays.
     resume: await availableManifests(store, key, shard, attempt.resume),
     checkpoint: { every: planned.checkpoint.every },
-    grace: GRACE_S,
+    grace: limits.daemon.grace / 1000,
     time: planned.resources.time,
     memory: planned.resources.memory,
     logBytes: LOG_BYTES,

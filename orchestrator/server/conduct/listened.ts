@@ -8,6 +8,8 @@ export type Listened = {
   fence: number
   attempt: string
   silence: Silence
+  /** Awake milliseconds since it was asked to stop. */
+  stopping: number
   /** Bytes that it had printed when it was last looked at for that. */
   printed: number
   /** It is silent for too long, and its ranks have been asked where they are. */
@@ -20,6 +22,7 @@ export const listened = (job: string, shard: number, fence: number, attempt: str
   fence,
   attempt,
   silence: noSilence,
+  stopping: 0,
   printed: 0,
   suspicion: null,
 })

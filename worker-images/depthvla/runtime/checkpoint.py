@@ -42,6 +42,9 @@ from depthvla.runtime.saving import Trouble
 from depthvla.runtime.store import FileEntry
 from depthvla.runtime.versions import versions
 
+SLOW_DOWNLOAD = 20e6
+"""Bytes per second: what is slower may be taken for hung."""
+
 State = dict[str, Tensor]
 T = TypeVar("T")
 
@@ -216,6 +219,7 @@ class Checkpoints:
         def fetch() -> Manifest:
             manifest = self.log.read(key)
             if self.job.local_rank == 0:
+                self.job.events.busy("resuming", seconds=manifest.size / SLOW_DOWNLOAD)
                 shutil.rmtree(folder, ignore_errors=True)
                 self.log.fetch(manifest, folder)
             return manifest
