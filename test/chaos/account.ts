@@ -12,9 +12,12 @@ export type Cost = {
   torn: number
 }
 
+/** The last word of an attempt comes no longer than this before it is cut off. */
+const WITHIN_MS = 500
+
 /**
  * Goes through a world's book: each attempt against what those before it had done, had committed, and should have come
- * to. What it finds is charged to the last fault before that attempt began.
+ * to. What it finds is charged to the last fault before the attempt before it was cut off.
  */
 export function account(
   lines: readonly Line[],
@@ -30,16 +33,12 @@ export function account(
   for (const [name, own] of shards) {
     const states = truths.get(name.split('/')[0] ?? '')?.[Number(name.split('/')[1])]
     for (const start of own.filter(({ kind, fence }) => kind === 'start' && fence > 1)) {
-      const cost =
-        costs[
-          Math.max(
-            0,
-            faults.findLastIndex((at) => at <= start.t),
-          )
-        ]
-      if (!cost) continue
       const mine = own.filter(({ fence }) => fence === start.fence)
       const before = own.filter(({ fence }) => fence < start.fence)
+      const cutOff = before.findLast(({ t }) => t < start.t)?.t ?? start.t
+      const fault = faults.findLastIndex((at) => at <= cutOff + WITHIN_MS)
+      const cost = costs[Math.max(0, fault)]
+      if (!cost) continue
       const from = mine.find(({ kind }) => kind === 'from')
       const broken = mine.filter(({ kind }) => kind === 'broken')
       cost.torn += broken.filter(({ text }) => !damaged.has(text)).length

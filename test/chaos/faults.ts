@@ -7,8 +7,11 @@ import { gatewayKilled } from './faults/gateway.ts'
 import * as redis from './faults/redis.ts'
 import * as workers from './faults/workers.ts'
 
-/** All of them by name, and how many of each are in a deck. */
-export const faults: Record<string, { fault: Fault; share: number }> = {
+/** `share`: how many are in a deck. `kills`: how often it kills the control plane with -9. */
+type Listed = { fault: Fault; share: number; kills?: number }
+
+/** All of them by name. */
+export const faults: Record<string, Listed> = {
   'rank-killed': { fault: workers.rankKilled, share: 2 },
   'gang-killed': { fault: workers.gangKilled, share: 2 },
   'launcher-killed': { fault: workers.launcherKilled, share: 2 },
@@ -19,11 +22,11 @@ export const faults: Record<string, { fault: Fault; share: number }> = {
   'checkpoint-damaged': { fault: checkpointDamaged, share: 3 },
   cancelled: { fault: cancelled, share: 2 },
   asleep: { fault: workers.asleep, share: 1 },
-  'daemon-killed': { fault: control.daemonKilled, share: 12 },
-  'daemon-killed-at-start': { fault: control.daemonKilledAtStart, share: 4 },
-  'daemon-killed-at-point': { fault: control.daemonKilledAtPoint, share: 6 },
+  'daemon-killed': { fault: control.daemonKilled, share: 16, kills: 1 },
+  'daemon-killed-at-start': { fault: control.daemonKilledAtStart, share: 4, kills: 2 },
+  'daemon-killed-at-point': { fault: control.daemonKilledAtPoint, share: 6, kills: 1 },
   'daemon-stopped': { fault: control.daemonStopped, share: 1 },
-  'daemon-replaced': { fault: control.daemonReplaced, share: 2 },
+  'daemon-replaced': { fault: control.daemonReplaced, share: 2, kills: 1 },
   'second-daemon': { fault: control.secondDaemon, share: 1 },
   'redis-killed': { fault: redis.redisKilled, share: 2 },
   'redis-emptied': { fault: redis.redisEmptied, share: 2 },

@@ -66,7 +66,8 @@ const played = await playWorlds({
 await ceph?.stop()
 const rows = resultRows(played.told)
 const took = Math.round((Date.now() - started) / 1000)
-const remark = `${played.runs} runs ended with the right bits, ${played.losses} worlds were lost; ${played.steps} steps in ${took} s; ${played.alarms} attempts were taken for hung that were not.`
+const kills = played.told.reduce((sum, { fault }) => sum + (faults[fault]?.kills ?? 0), 0)
+const remark = `${played.told.length} faults, among them ${kills} kill -9 of the control plane; ${played.runs} runs ended with the right bits, ${played.losses} worlds were lost; ${played.steps} steps in ${took} s; ${played.alarms} attempts were taken for hung that were not.`
 console.log(`\n${table(rows)}\n\n${remark}\nseed ${seed}`)
 const command = `npm run chaos -- --seed ${seed} --minutes ${minutes} --worlds ${worlds} --each ${each} --store ${values.store}`
 if (values.write)

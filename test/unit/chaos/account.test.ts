@@ -7,10 +7,10 @@ const states = truth({ seed: 's', shard: 0, ranks: 1, steps: 20, before: [] })
 const truths = new Map([['job', [states]]])
 const manifest = (step: number): string => `jobs/job/s0/1/checkpoints/${step}/manifest.json`
 
-/** What one attempt wrote: `[t, kind, number, text]`. */
+/** What one attempt wrote: `[seconds, kind, number, text]`. */
 const attempt = (fence: number, ...lines: [number, string, number?, (string | undefined)?][]): Line[] =>
-  lines.map(([t, kind, number = 0, text = '-']) => ({
-    ...{ t, kind, number, text, fence },
+  lines.map(([seconds, kind, number = 0, text = '-']) => ({
+    ...{ t: seconds * 1000, kind, number, text, fence },
     ...{ job: 'job', shard: 0, rank: 0, pid: fence },
   }))
 
@@ -29,7 +29,7 @@ test.each([
     const found = broken ? attempt(2, [20.5, 'broken', 0, manifest(broken)]) : []
     const second = attempt(2, [20, 'start', 20], [21, 'from', from, state], [22, 'step', from + 1])
     const harmed = new Set(damaged ? [manifest(damaged)] : [])
-    expect(account([...first, ...found, ...second], [0, 10, 30], truths, harmed)).toEqual([
+    expect(account([...first, ...found, ...second], [0, 5200, 30_000], truths, harmed)).toEqual([
       nothing,
       { ...nothing, ...cost },
       nothing,
@@ -40,7 +40,7 @@ test.each([
 test('two attempts that train at the same time do so in vain', () => {
   const second = attempt(2, [20, 'start', 20], [21, 'from', 5, states[5]])
   const late = attempt(1, [22, 'step', 9])
-  expect(account([...first, ...second, ...late], [10], truths, new Set())).toEqual([
+  expect(account([...first, ...second, ...late], [5200], truths, new Set())).toEqual([
     { lost: 4, duplicated: 1, torn: 0 },
   ])
 })
