@@ -1,11 +1,9 @@
-import { type FSWatcher, watch } from 'node:fs'
-import { open, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type MetricValue, WorkerEvent } from '../protocol/worker-event.ts'
 import { noPulse, type Pulse, takeSign } from '../run/pulse.ts'
 
 const PROTOCOL = 1
-const MAX_LINE = 1 << 20
+/** Characters of one event; a line that is longer is none. */
+export const MAX_LINE = 1 << 20
 const MAX_POINTS = 2000
 /** Names of metrics or artifacts, and commits told: what is more is a worker gone wild, and counts as garbage. */
 const MAX_NAMES = 500
@@ -146,97 +144,5 @@ function parseLine(line: string): WorkerEvent | null {
     return WorkerEvent.safeParse(JSON.parse(line)).data ?? null
   } catch {
     return null
-  }
-}
-
-/** Follows `events.<rank>.jsonl` of an attempt directory from wherever it is. */
-export class AttemptTail {
-  readonly log = emptyLog()
-  readonly #directory: string
-  readonly #redact: (line: string) => string
-  readonly #changed: () => void
-  readonly #files = new Map<string, { rank: number; offset: number; rest: string; skipping: boolean }>()
-  #watcher: FSWatcher | null = null
-  #reading: Promise<void> = Promise.resolve()
-  #scheduled = false
-
-  constructor(directory: string, redact: (line: string) => string, changed: () => void = () => {}) {
-    this.#directory = directory
-    this.#redact = redact
-    this.#changed = changed
-  }
-
-  start(): void {
-    if (this.#watcher) return
-    try {
-      this.#watcher = watch(this.#directory, () => this.#schedule())
-      this.#watcher.on('error', () => this.stop())
-    } catch {
-      return // not there yet, or gone: `read` says what there is
-    }
-    this.#schedule()
-  }
-
-  stop(): void {
-    this.#watcher?.close()
-    this.#watcher = null
-  }
-
-  /** Reads what has been appended since the last time. */
-  read(): Promise<void> {
-    this.#reading = this.#reading.then(() => this.#readAll())
-    return this.#reading
-  }
-
-  // A busy worker writes many lines a second; they are read a few times a second.
-  #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setTimeout(() => {
-      this.#scheduled = false
-      void this.read().then(this.#changed)
-    }, 100).unref()
-  }
-
-  async #readAll(): Promise<void> {
-    const names = await readdir(this.#directory).catch(() => [])
-    for (const name of names) {
-      const rank = /^events\.(\d+)\.jsonl$/.exec(name)?.[1]
-      if (rank !== undefined) await this.#readFile(name, Number(rank))
-    }
-  }
-
-  async #readFile(name: string, rank: number): Promise<void> {
-    const file = this.#files.get(name) ?? { rank, offset: 0, rest: '', skipping: false }
-    this.#files.set(name, file)
-    const handle = await open(join(this.#directory, name)).catch(() => null)
-    if (!handle) return
-    try {
-      const buffer = Buffer.alloc(1 << 16)
-      for (;;) {
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, file.offset)
-        if (bytesRead === 0) return
-        file.offset += bytesRead
-        // latin1 keeps a character that is cut between two reads whole; it is decoded once its line is complete
-        const lines = (file.rest + buffer.toString('latin1', 0, bytesRead)).split('\n')
-        file.rest = lines.pop() ?? ''
-        for (const line of lines) this.#take(file, line)
-        if (file.rest.length > MAX_LINE) {
-          if (!file.skipping) this.log.garbage += 1
-          file.skipping = true
-          file.rest = ''
-        }
-      }
-    } finally {
-      await handle.close()
-    }
-  }
-
-  #take(file: { rank: number; skipping: boolean }, line: string): void {
-    if (file.skipping) {
-      file.skipping = false
-      return
-    }
-    if (line.trim()) takeLine(this.log, file.rank, this.#redact(Buffer.from(line, 'latin1').toString('utf8')))
   }
 }

@@ -1,4 +1,5 @@
-import { type AttemptLog, AttemptTail } from './attempt-log.ts'
+import type { AttemptLog } from './attempt-log.ts'
+import { AttemptTail } from './attempt-tail.ts'
 
 /** Logs of attempts: followed while they run, read on demand afterwards, and the least used forgotten. */
 export class AttemptLogs {

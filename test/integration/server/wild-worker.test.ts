@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { AttemptTail } from '../../../orchestrator/server/attempt-log.ts'
+import { AttemptTail } from '../../../orchestrator/server/attempt-tail.ts'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { submitFile, writeWorker } from '../../support/pipelines.ts'
 
