@@ -16,7 +16,16 @@ export type Line = {
 }
 
 /** How far a shard has come, with the attempt that was started last. */
-export type Reached = { job: string; shard: number; fence: number; pids: Map<number, number>; step: number; of: number }
+export type Reached = {
+  job: string
+  shard: number
+  fence: number
+  pids: Map<number, number>
+  /** Where this attempt began, where it is, and where it ends. */
+  from: number
+  step: number
+  of: number
+}
 
 /** Follows the book that all workers of a world write to. */
 export class Book {
@@ -62,8 +71,9 @@ export class Book {
     if (kind === 'end' && rank === 0) this.#reached.delete(name)
     if (kind === 'start' && (known === undefined || fence >= known.fence)) {
       const pids = known?.fence === fence ? known.pids : new Map<number, number>()
-      this.#reached.set(name, { job, shard, fence, pids: pids.set(rank, pid), step: 0, of: number })
-    } else if (kind === 'step' && known?.fence === fence) known.step = number
+      this.#reached.set(name, { job, shard, fence, pids: pids.set(rank, pid), from: 0, step: 0, of: number })
+    } else if (kind === 'from' && known?.fence === fence) known.from = known.step = number
+    else if (kind === 'step' && known?.fence === fence) known.step = number
   }
 
   /** The first line as wanted, whether it is there or still to come. */

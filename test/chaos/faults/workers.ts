@@ -83,7 +83,7 @@ export const asleep: Fault = {
 export const rankFrozen: Fault = {
   about: 'a rank: SIGSTOP, to be found out as hung',
   strike: async (strike) => {
-    const met = await victim(strike, ({ step }) => step > 5) // by then its step time is known
+    const met = await victim(strike, ({ from, step }) => step - from > 5) // by then its step time is known
     const rank = met && pick(met.ranks, strike.dice)
     return met && rank ? struck(strike, met, () => sendSignal(rank.pid, 'SIGSTOP')) : null
   },
