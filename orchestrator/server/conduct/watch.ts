@@ -27,21 +27,27 @@ export async function watch(context: Context, job: Job, shard: number, fence: nu
   if (job.planned.secrets.length > 0) await learnSecrets(context, attempt.attempt, engine.directory(attempt.attempt))
   context.logs.follow(attempt.attempt)
   context.listened.set(attempt.attempt, listened(job.key, shard, fence, attempt.attempt))
-  void engine
-    .ended(attempt.attempt, stop.signal)
-    .then(() => recordExit(context, job.key, attempt))
-    .catch((error: unknown) => {
-      if (stop.signal.aborted) return
+  void untilRecorded(context, job, attempt, stop.signal).finally(() => {
+    context.watched.delete(attempt.attempt)
+    context.listened.delete(attempt.attempt)
+    context.secrets.forget(attempt.attempt)
+    context.signalled.delete(attempt.attempt)
+    if (!stop.signal.aborted) void context.commands.send(jobAggregate(job.key)).catch(() => {})
+  })
+}
+
+/** Asks again itself, whatever fails: while Redis takes no writes, a message to look again would be lost too. */
+async function untilRecorded(context: Context, job: Job, attempt: Attempt, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await context.engine(job.planned.pool).ended(attempt.attempt, signal)
+      return await recordExit(context, job.key, attempt)
+    } catch (error) {
+      if (signal.aborted) return
       context.log.error({ err: error, attempt: attempt.attempt }, 'watching failed; trying again')
-      return pause(limits.daemon.watchRetry, undefined, { signal: stop.signal }).catch(() => {})
-    })
-    .finally(() => {
-      context.watched.delete(attempt.attempt)
-      context.listened.delete(attempt.attempt)
-      context.secrets.forget(attempt.attempt)
-      context.signalled.delete(attempt.attempt)
-      if (!stop.signal.aborted) void context.commands.send(jobAggregate(job.key)).catch(() => {})
-    })
+      await pause(limits.daemon.watchRetry, undefined, { signal }).catch(() => {})
+    }
+  }
 }
 
 /** After a restart nobody remembers the values that a running attempt was given; its own file does, as long as it runs. */
