@@ -115,6 +115,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     listened: new Map(),
     signalled: new Map(),
     failing: new Map(),
+    owing: new Set(),
     reporting: new Map(),
     changes,
     log,

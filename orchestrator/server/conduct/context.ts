@@ -56,6 +56,8 @@ export type Context = {
   signalled: Map<string, StopReason>
   /** Aggregates whose last look failed, and why: they are looked at again, and say so meanwhile. */
   failing: Map<string, Waiting>
+  /** Pools in which something stays reserved that could not be given back: Redis took no writes just then. */
+  owing: Set<string>
   /** Reports that are being written, by run. */
   reporting: Map<string, Promise<void>>
   changes: Changes

@@ -17,7 +17,7 @@ export const attemptId = (key: string, shards: number, shard: number, fence: num
  * that finds no room, else a large one could wait behind small ones for ever.
  */
 export async function conductPool(context: Context, pool: string): Promise<void> {
-  if (candidates(context, pool).length === 0) return
+  if (candidates(context, pool).length === 0 && !context.owing.has(pool)) return
   if (!(await context.control.stillOwner())) return
   let full: { reason: string; ahead: number } | null = null
   let failed: unknown = null
@@ -42,7 +42,10 @@ export async function conductPool(context: Context, pool: string): Promise<void>
       failed = error
     }
   }
-  if (full) await giveBackOrphans(context, pool)
+  if (full || context.owing.has(pool)) {
+    await giveBackOrphans(context, pool)
+    context.owing.delete(pool)
+  }
   if (failed) throw failed
 }
 
@@ -89,7 +92,7 @@ async function claimAndRecord(
   reserved: Reservation,
 ): Promise<'placed' | 'not wanted' | 'lost'> {
   const { planned, key } = job
-  const { store, capacity, aggregates } = context
+  const { store, aggregates } = context
   const server = context.redis.compared
   let placed = false
   try {
@@ -127,6 +130,15 @@ async function claimAndRecord(
     placed = aggregates.jobs.get(key)?.shards[shard]?.fence === fence
     throw error
   } finally {
-    if (!placed) await capacity.release(planned.pool, attempt)
+    if (!placed) await giveBack(context, planned.pool, attempt)
+  }
+}
+
+async function giveBack(context: Context, pool: string, attempt: string): Promise<void> {
+  try {
+    await context.capacity.release(pool, attempt)
+  } catch (error) {
+    context.owing.add(pool)
+    throw error
   }
 }
