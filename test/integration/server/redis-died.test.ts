@@ -2,12 +2,19 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { startRedis } from '../../../orchestrator/ledger/start-redis.ts'
-import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { type Daemon, ended, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { untilExists } from '../../support/files.ts'
 import { submitStages } from '../../support/pipelines.ts'
 import { busyStages, cutJournals, cutRedis, expectWhole, killRedis, redisPid, removeFiles } from './redis-lab.ts'
 
 const cores = { ORCHESTRATE_CORES: '8' }
+
+/** No invariant is hurt, and what the control plane leaves behind is whole. */
+async function expectSound(daemon: Daemon, state: string): Promise<void> {
+  expect((await daemon.client.invariants()).violations).toEqual([])
+  await daemon.stop()
+  await expectWhole(state)
+}
 
 test('a Redis that is killed again and again under the daemon is started again, and the run goes on', async () => {
   const state = await makeState()
@@ -27,9 +34,7 @@ test('a Redis that is killed again and again under the daemon is started again, 
   const view = await until(daemon.client, run, ended)
   expect(view).toMatchObject({ state: 'succeeded', troubles: [] })
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
-  expect((await daemon.client.invariants()).violations).toEqual([])
-  await daemon.stop()
-  await expectWhole(state)
+  await expectSound(daemon, state)
 })
 
 test('a Redis that comes back empty under the daemon gets everything back, and the run goes on', async () => {
@@ -46,9 +51,7 @@ test('a Redis that comes back empty under the daemon gets everything back, and t
   expect(before[0]).toMatchObject({ cause: 'restart', ledger: 0, store: 5, restored: 5, lost: 0 })
   expect((before[0]?.running ?? 0) + (before[0]?.exited ?? 0)).toBe(3)
   expect(before[0]?.reservations).toMatchObject({ restored: 3, givenBack: 0 })
-  expect((await daemon.client.invariants()).violations).toEqual([])
-  await daemon.stop()
-  await expectWhole(state)
+  await expectSound(daemon, state)
 })
 
 test('a Redis that comes back older under the daemon gets back what it lost, and nothing is launched twice', async () => {
@@ -69,9 +72,7 @@ test('a Redis that comes back older under the daemon gets back what it lost, and
   const found = (await daemon.client.recover()).before[0]
   expect(found).toMatchObject({ cause: 'restart', replaced: 0, lost: 0 })
   expect(found?.events).toBeGreaterThan(10)
-  expect((await daemon.client.invariants()).violations).toEqual([])
-  await daemon.stop()
-  await expectWhole(state)
+  await expectSound(daemon, state)
 })
 
 test('a daemon that starts on a Redis that came back older puts back what it lost', async () => {
@@ -87,9 +88,7 @@ test('a daemon that starts on a Redis that came back older puts back what it los
   const view = await until(second.client, run, ended)
   expect(view.state).toBe('succeeded')
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
-  expect((await second.client.invariants()).violations).toEqual([])
-  await second.stop()
-  await expectWhole(state)
+  await expectSound(second, state)
 })
 
 test('attempts whose placement is in no ledger and no journal are found by their fences, whether they run or have ended', async () => {
@@ -111,9 +110,7 @@ test('attempts whose placement is in no ledger and no journal are found by their
   const view = await until(second.client, run, ended)
   expect(view.state).toBe('succeeded')
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
-  expect((await second.client.invariants()).violations).toEqual([])
-  await second.stop()
-  await expectWhole(state)
+  await expectSound(second, state)
 })
 
 test('a daemon that was stopped in peace compares nothing at its next start', async () => {

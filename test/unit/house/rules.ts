@@ -1,11 +1,12 @@
 import { posix } from 'node:path'
 import { findImports } from './find-imports.ts'
 
-/**
- * The rooms of `orchestrator/`, and into which others each may look. A file that lies in no room is a floor to stand on:
- * errors.ts for all, limits.ts and
- * fault-point.ts for those that do things.
- */
+/** Files that lie in no room are floors to stand on: errors.ts for all, the other two for rooms that do things. */
+const FLOORS = ['errors', 'limits', 'fault-point']
+const THINKING = ['protocol', 'spec', 'plan', 'run', 'report']
+const DOING = ['store', 'ledger', 'queue', 'engines']
+
+/** The rooms of `orchestrator/`, and into which others each may look. */
 const MAY_USE: Record<string, readonly string[]> = {
   errors: [],
   limits: [],
@@ -15,39 +16,12 @@ const MAY_USE: Record<string, readonly string[]> = {
   plan: ['errors', 'protocol', 'spec'],
   run: ['errors', 'protocol', 'spec', 'plan'],
   report: ['errors', 'protocol', 'spec', 'plan', 'run'],
-  store: ['errors', 'limits', 'fault-point', 'protocol'],
-  ledger: ['errors', 'limits', 'fault-point', 'protocol'],
-  queue: ['errors', 'limits', 'fault-point', 'protocol', 'ledger'],
-  engines: ['errors', 'limits', 'fault-point', 'protocol', 'store', 'ledger', 'queue'],
-  server: [
-    'errors',
-    'limits',
-    'fault-point',
-    'protocol',
-    'spec',
-    'plan',
-    'run',
-    'report',
-    'store',
-    'ledger',
-    'queue',
-    'engines',
-  ],
-  cli: [
-    'errors',
-    'limits',
-    'fault-point',
-    'protocol',
-    'spec',
-    'plan',
-    'run',
-    'report',
-    'store',
-    'ledger',
-    'queue',
-    'engines',
-    'server',
-  ],
+  store: [...FLOORS, 'protocol'],
+  ledger: [...FLOORS, 'protocol'],
+  queue: [...FLOORS, 'protocol', 'ledger'],
+  engines: [...FLOORS, 'protocol', 'store', 'ledger', 'queue'],
+  server: [...FLOORS, ...THINKING, ...DOING],
+  cli: [...FLOORS, ...THINKING, ...DOING, 'server'],
 }
 
 /** Rooms that take values and return values. */
