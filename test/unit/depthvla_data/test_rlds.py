@@ -8,8 +8,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from depthvla.data.episodes import Wanted
+from depthvla.data.like import LIKE
 from depthvla.data.recording import Recording
-from depthvla.data.rlds import BRIDGE, GALAXEA, Rlds
+from depthvla.data.rlds import Rlds
 from depthvla.data.rlds_writer import BRIDGE_FORMAT, GALAXEA_FORMAT, write_rlds
 from depthvla.runtime.failure import WorkerError
 
@@ -47,12 +48,12 @@ def test_bridge_without_its_first_step_and_without_what_has_no_instruction_or_ca
     silent = replace(recordings[1], instruction="")
     blind = replace(recordings[2], images={"image_1": recordings[2].images["image_1"]})
     write_rlds(tmp_path, "bridge_dataset", [recordings[0], silent, blind], BRIDGE_FORMAT)
-    dataset = Rlds(tmp_path / "bridge_dataset", BRIDGE)
-    assert_array_equal(dataset.lengths, [4, 0, 0])
+    dataset = Rlds(tmp_path / "bridge_dataset", LIKE["bridge"]["rlds"])
+    assert_array_equal(dataset.lengths, [3, 0, 0])
     assert dict(dataset.left_out) == {"no instruction": 1, "no image_0": 1}
     assert dataset.faults == []
     episode = dataset.read(0)
-    assert_array_equal(episode.action, recordings[0].action[1:])
+    assert_array_equal(episode.action[:, :3], recordings[0].state[2:, :3] - recordings[0].state[1:-1, :3])
     assert np.abs(episode.cameras["image_0"][0].astype(int) - recordings[0].images["image_0"][1]).max() < 3
 
 
@@ -66,7 +67,7 @@ def test_galaxea_is_the_same_reader(tmp_path: Path, record: Make) -> None:
     # Its files are not named after its folder.
     for path in version.glob("*.tfrecord*"):
         path.rename(path.with_name(path.name.replace("part1_r1_lite", "merged_dataset_large_r1_lite")))
-    dataset = Rlds(tmp_path / "part1_r1_lite", replace(GALAXEA, depth=("depth_camera_wrist_left",)))
+    dataset = Rlds(tmp_path / "part1_r1_lite", replace(LIKE["galaxea"]["rlds"], depth=("depth_camera_wrist_left",)))
     episode = dataset.read(0)
     assert_array_equal(episode.state, wanted.state)
     assert_array_equal(episode.action, wanted.action)

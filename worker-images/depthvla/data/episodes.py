@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -47,6 +47,7 @@ class Episode:
         action: float32 ``[T, A]``.
         cameras: by the dataset's name of it, uint8 ``[H, W, 3]`` for each frame.
         depth: likewise uint16 ``[H, W]`` in millimetres, 0 = not measured; most datasets have none.
+        first, recorded: which frame of the recording its first one is, and how many the recording has.
     """
 
     path: Path
@@ -57,6 +58,8 @@ class Episode:
     action: NDArray[np.float32]
     cameras: Mapping[str, LazyFrames[np.uint8]]
     depth: Mapping[str, LazyFrames[np.uint16]] = field(default_factory=dict)
+    first: int = 0
+    recorded: int = 0
 
     def __len__(self) -> int:
         return len(self.action)
@@ -76,6 +79,7 @@ class Wanted:
         instruction_part: of an instruction of several parts with ``@`` between them (Galaxea: the whole task, the step
             in Chinese, the step in English) the one to take, counted from 0.
         skip_first: frames to leave out at the start of each episode.
+        transforms: what is then made of it, one after the other: names of `transforms.TRANSFORMS`.
     """
 
     cameras: tuple[str, ...] | None = None
@@ -84,6 +88,7 @@ class Wanted:
     depth: tuple[str, ...] = ()
     instruction_part: int | None = None
     skip_first: int = 0
+    transforms: tuple[str, ...] = ()
 
 
 class EpisodeSource(Protocol):
@@ -125,6 +130,26 @@ class EpisodeSource(Protocol):
         """
 
 
+def aligned(episode: Episode) -> Episode:
+    """The episode, if all its fields have as many frames.
+
+    Raises:
+        WorkerError: DATA_BROKEN, naming the file, the episode and the field.
+    """
+    frames = len(episode)
+    if frames == 0:
+        raise _fault(episode, "no frames in it")
+    for name, values in (("state", episode.state), ("instructions", episode.task)):
+        if len(values) != frames:
+            raise _fault(episode, f"{name} has {len(values)} rows, but action has {frames}")
+    counts = {name: len(pictures) for name, pictures in episode.cameras.items()}
+    counts |= {name: len(pictures) for name, pictures in episode.depth.items()}
+    for name, count in counts.items():
+        if count != frames:
+            raise _fault(episode, f"{name} has {count} pictures, but action has {frames} rows")
+    return episode
+
+
 def checked(episode: Episode) -> Episode:
     """The episode, if it can be learnt from.
 
@@ -132,31 +157,23 @@ def checked(episode: Episode) -> Episode:
         WorkerError: DATA_BROKEN, naming the file, the episode and the field: nothing in it, fields of different
             lengths, values that are not finite, no instruction.
     """
-    frames = len(episode)
-
-    def fail(problem: str) -> BrokenData:
-        return broken(episode.path, f"episode {episode.number}: {problem}")
-
-    if frames == 0:
-        raise fail("no frames in it")
+    aligned(episode)
     for name, values in (("state", episode.state), ("action", episode.action)):
-        if len(values) != frames:
-            raise fail(f"{name} has {len(values)} rows, but action has {frames}")
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
             row, column = bad[0]
-            raise fail(f"{name} is {values[row, column]} at frame {row}, dimension {column}")
-    counts = {name: len(pictures) for name, pictures in episode.cameras.items()}
-    counts |= {name: len(pictures) for name, pictures in episode.depth.items()}
-    for name, count in counts.items():
-        if count != frames:
-            raise fail(f"{name} has {count} pictures, but action has {frames} rows")
+            problem = f"{name} is {values[row, column]} at frame {episode.first + row}, dimension {column}"
+            raise _fault(episode, problem)
     for number in np.unique(episode.task):
         if not 0 <= number < len(episode.instructions):
-            raise fail(f"task_index {number} is none of the {len(episode.instructions)} tasks")
+            raise _fault(episode, f"task_index {number} is none of the {len(episode.instructions)} tasks")
         if not episode.instructions[number].strip():
-            raise fail("the instruction is empty")
+            raise _fault(episode, "the instruction is empty")
     return episode
+
+
+def _fault(episode: Episode, problem: str) -> BrokenData:
+    return broken(episode.path, f"episode {episode.number}: {problem}")
 
 
 def part_of(instruction: str, part: int | None) -> str:
@@ -167,22 +184,19 @@ def part_of(instruction: str, part: int | None) -> str:
     return parts[part].strip() if part < len(parts) else ""
 
 
-def shorten(episode: Episode, first: int) -> Episode:
-    """Without its first frames."""
-    if first == 0:
-        return episode
-    left = max(0, len(episode) - first)
+def cut(episode: Episode, first: int, end: int) -> Episode:
+    """Its frames from `first` on, and before `end`."""
 
-    def cut(frames: LazyFrames[P]) -> LazyFrames[P]:
-        return LazyFrames(max(0, len(frames) - first), lambda i: frames[i + first])
+    def part(frames: LazyFrames[P]) -> LazyFrames[P]:
+        return LazyFrames(max(0, end - first), lambda i: frames[i + first])
 
-    return Episode(
-        path=episode.path,
-        number=episode.number,
-        instructions=episode.instructions,
-        task=episode.task[first:],
-        state=episode.state[first:],
-        action=episode.action[len(episode) - left :],
-        cameras={name: cut(frames) for name, frames in episode.cameras.items()},
-        depth={name: cut(frames) for name, frames in episode.depth.items()},
+    return replace(
+        episode,
+        task=episode.task[first:end],
+        state=episode.state[first:end],
+        action=episode.action[first:end],
+        cameras={name: part(frames) for name, frames in episode.cameras.items()},
+        depth={name: part(frames) for name, frames in episode.depth.items()},
+        first=episode.first + first,
+        recorded=episode.recorded or len(episode),
     )

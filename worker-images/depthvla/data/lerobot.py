@@ -19,6 +19,7 @@ Cameras are videos, or (dtype ``image``) encoded pictures in the tables.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,19 +32,22 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from depthvla.data.broken import BrokenData, broken
-from depthvla.data.episodes import Episode, LazyFrames, Wanted, checked, part_of, shorten
+from depthvla.data.episodes import Episode, LazyFrames, Wanted, part_of
 from depthvla.data.files import decode_picture
 from depthvla.data.lerobot_info import FILE, LeRobotInfo, read_info
+from depthvla.data.transforms import prepare, usable
 from depthvla.data.video_frames import Videos
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an episode is: its table, and each camera's video with the second at which it begins there."""
+    """Where an episode is: its table, and each camera's video with the second at which it begins there. `tasks` are
+    its instructions, as far as meta/ says them."""
 
     table: Path
     length: int
     videos: Mapping[str, tuple[Path, float]]
+    tasks: tuple[str, ...]
 
 
 class LeRobot:
@@ -71,8 +75,8 @@ class LeRobot:
             for task in (_tasks_v3 if self.info.version == "v3.0" else _tasks_v2)(folder)
         ]
         self._places = (_places_v3 if self.info.version == "v3.0" else _places_v2)(folder, self.info, self.cameras)
-        self.lengths = np.array([max(0, p.length - self.wanted.skip_first) for p in self._places], np.int64)
-        self.left_out: dict[str, int] = {}
+        self.left_out: Counter[str] = Counter()
+        self.lengths = np.array([self._usable(p) for p in self._places], np.int64)
         self.faults: list[BrokenData] = []
         self._videos = Videos()
 
@@ -107,7 +111,17 @@ class LeRobot:
                 for name in self.cameras
             },
         )
-        return checked(shorten(episode, self.wanted.skip_first))
+        return prepare(episode, self.wanted)
+
+    def _usable(self, place: _Place) -> int:
+        """Frames of it to learn from; 0 where it can't be used, which is counted."""
+        said = [part_of(task, self.wanted.instruction_part) for task in place.tasks or ("?",)]
+        if not any(task.strip() for task in said):
+            self.left_out["no instruction"] += 1
+            return 0
+        if not (frames := usable(place.length, self.wanted)):
+            self.left_out["too few frames"] += 1
+        return frames
 
     def _video(self, place: _Place, camera: str) -> LazyFrames[np.uint8]:
         path, start = place.videos[camera]
@@ -132,7 +146,8 @@ def _places_v2(folder: Path, info: LeRobotInfo, cameras: Sequence[str]) -> list[
             raise broken(path, f"line {number + 1}: expected episode_index {number}, and its length")
         where = {"episode_chunk": number // info.chunk_size, "episode_index": number}
         videos = {c: (folder / info.video_path.format(video_key=c, **where), 0.0) for c in cameras if info.is_video(c)}
-        out.append(_Place(folder / info.data_path.format(**where), line["length"], videos))
+        tasks = tuple(map(str, line.get("tasks") or ()))
+        out.append(_Place(folder / info.data_path.format(**where), line["length"], videos, tasks))
     return out
 
 
@@ -143,6 +158,8 @@ def _places_v3(folder: Path, info: LeRobotInfo, cameras: Sequence[str]) -> list[
     paths = sorted((folder / "meta/episodes").glob("chunk-*/file-*.parquet"))
     if not paths:
         raise broken(folder / "meta/episodes", "no chunk-*/file-*.parquet in it")
+    if all("tasks" in pq.read_schema(path).names for path in paths):
+        columns.append("tasks")
     rows = pa.concat_tables([_table(path, columns) for path in paths]).sort_by("episode_index").to_pylist()
     out = []
     for number, row in enumerate(rows):
@@ -154,7 +171,7 @@ def _places_v3(folder: Path, info: LeRobotInfo, cameras: Sequence[str]) -> list[
             where = folder / info.video_path.format(video_key=c, **part)
             videos[c] = (where, float(row[f"videos/{c}/from_timestamp"]))
         table = info.data_path.format(chunk_index=row["data/chunk_index"], file_index=row["data/file_index"])
-        out.append(_Place(folder / table, row["length"], videos))
+        out.append(_Place(folder / table, row["length"], videos, tuple(map(str, row.get("tasks") or ()))))
     return out
 
 

@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthvla.data.broken import BrokenData, broken
-from depthvla.data.episodes import Episode, LazyFrames, Wanted, checked, shorten
+from depthvla.data.episodes import Episode, LazyFrames, Wanted
 from depthvla.data.recording import Recording
+from depthvla.data.transforms import prepare, usable
 
 CAMERAS = ("agentview_rgb", "eye_in_hand_rgb")
 STATE = {"ee_states": 6, "gripper_states": 2}
@@ -59,13 +60,12 @@ class Libero:
 
     def __init__(self, folder: Path, wanted: Wanted | None = None, name: str | None = None) -> None:
         self.name = name or folder.name
-        wanted = wanted or Wanted()
+        self.wanted = wanted = wanted or Wanted()
         if wanted.depth:
             raise broken(folder, f"depth of {wanted.depth[0]!r}: LIBERO's files have no metric depth")
         self.cameras = wanted.cameras or CAMERAS
         self.state = wanted.state or tuple(STATE)
         self.action = wanted.action or ("actions",)
-        self.skip_first = wanted.skip_first
         self.state_names = tuple(f"{n}_{i}" for n, w in STATE.items() for i in range(w)) if not wanted.state else None
         self.left_out: dict[str, int] = {}
         self.faults: list[BrokenData] = []
@@ -80,7 +80,7 @@ class Libero:
                 self.faults.append(error)
         # A few files stay open; one that is dropped here is closed when nobody reads from it any more.
         self._open = lru_cache(maxsize=8)(h5py.File)
-        self.lengths = np.array([max(0, p.length - self.skip_first) for p in self._places], np.int64)
+        self.lengths = np.array([usable(p.length, wanted) for p in self._places], np.int64)
 
     def read(self, index: int) -> Episode:
         """See `EpisodeSource`."""
@@ -101,7 +101,7 @@ class Libero:
             action=action,
             cameras={name: self._frames(place, f"obs/{name}", counts[name]) for name in self.cameras},
         )
-        return checked(shorten(episode, self.skip_first))
+        return prepare(episode, self.wanted)
 
     def _frames(self, place: _Place, name: str, length: int) -> LazyFrames[np.uint8]:
         def load(i: int) -> NDArray[np.uint8]:

@@ -9,9 +9,10 @@
        "state_dimensions": [0, 1, 2, 3, 4, 5, 6], "action_dimensions": [0, 1, 2, 3, 4, 5, 6]}
     ]}
 
-``path`` is relative to the file. The rest may be left out: see `Part` and `Wanted`; ``state`` and ``action`` are names
-of features, ``state_dimensions`` and ``action_dimensions`` say for each of the mixture's dimensions the dataset's, -1
-for none.
+``path`` is relative to the file. The rest may be left out. ``like`` names what is known of a published dataset
+(like.py), and the fields beside it change that; ``state`` and ``action`` are names of features, ``state_dimensions``
+and ``action_dimensions`` say for each of the mixture's dimensions the dataset's, -1 for none; ``transforms`` are names
+of transforms.py. See `Part` and `Wanted`.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from depthvla.data.datasets import open_dataset
+from depthvla.data.datasets import format_of, open_dataset
 from depthvla.data.episodes import Wanted
 from depthvla.data.files import read_json
+from depthvla.data.like import LIKE
 from depthvla.data.mixture import Mixture, MixtureSettings, Part
-from depthvla.data.rlds import BRIDGE, GALAXEA
+from depthvla.data.transforms import TRANSFORMS
 from depthvla.runtime.failure import CONFIG, WorkerError
 
 FILE = "mixture.json"
-LIKE = {"bridge": BRIDGE, "galaxea": GALAXEA}
 
 
 def open_mixture(folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None) -> Mixture:
@@ -70,8 +71,9 @@ def _read_part(path: Path, where: str, entry: object) -> Part:
     if "path" not in entry:
         raise _invalid(path, f"{where}.path", "missing")
     cameras = entry.get("cameras")
-    base = LIKE[entry["like"]] if "like" in entry else Wanted()
-    changes: dict[str, Any] = {name: tuple(entry[name]) for name in ("state", "action", "depth") if name in entry}
+    base = _like(path, where, entry)
+    lists = ("state", "action", "depth", "transforms")
+    changes: dict[str, Any] = {name: tuple(entry[name]) for name in lists if name in entry}
     changes |= {name: entry[name] for name in ("instruction_part", "skip_first") if name in entry}
     if cameras is not None:
         changes["cameras"] = tuple(theirs for theirs in cameras.values() if theirs is not None)
@@ -84,6 +86,15 @@ def _read_part(path: Path, where: str, entry: object) -> Part:
         tuple(entry["state_dimensions"]) if "state_dimensions" in entry else None,
         tuple(entry["action_dimensions"]) if "action_dimensions" in entry else None,
     )
+
+
+def _like(path: Path, where: str, entry: dict[str, Any]) -> Wanted:
+    if "like" not in entry:
+        return Wanted()
+    known, found = LIKE[entry["like"]], format_of(path.parent / entry["path"])
+    if found not in known:
+        raise _invalid(path, f"{where}.like", f"{entry['like']} is known as {', '.join(known)}, this is {found}")
+    return known[found]
 
 
 def _invalid(path: Path, field: str, problem: str) -> WorkerError:
@@ -132,5 +143,9 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "state_dimensions": _DIMENSIONS,
     "action_dimensions": _DIMENSIONS,
     "instruction_part": (lambda v: _is_whole(v, 0), "a whole number ≥ 0"),
+    "transforms": (
+        lambda v: isinstance(v, list) and all(isinstance(name, str) and name in TRANSFORMS for name in v),
+        f"a list of {', '.join(TRANSFORMS)}",
+    ),
     "skip_first": (lambda v: _is_whole(v, 0), "a whole number ≥ 0"),
 }

@@ -21,29 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthvla.data.broken import BrokenData, broken
-from depthvla.data.episodes import Episode, LazyFrames, P, Wanted, checked, part_of, shorten
+from depthvla.data.episodes import Episode, LazyFrames, P, Wanted, part_of
 from depthvla.data.files import decode_millimetres, decode_picture
 from depthvla.data.tf_example import Feature, parse_example
 from depthvla.data.tfds import FEATURES, TfdsFeature, find_shards, find_version, read_features
 from depthvla.data.tfrecord import Span, find_records, read_bytes, read_record
-
-BRIDGE = Wanted(cameras=("image_0",), state=("state",), action=("action",), skip_first=1)
-"""BridgeData V2. Before the first step nothing was commanded yet: its action is of no use."""
-
-GALAXEA = Wanted(
-    cameras=("image_camera_head", "image_camera_wrist_left", "image_camera_wrist_right"),
-    state=(
-        "joint_position_arm_left",
-        "gripper_state_left",
-        "joint_position_arm_right",
-        "gripper_state_right",
-        "joint_position_torso",
-        "base_velocity",
-    ),
-    action=("action",),
-    instruction_part=2,
-)
-"""Galaxea Open-World: the 26 dimensions of an action are arm (6) and gripper, left and right, torso (6), base (6)."""
+from depthvla.data.transforms import prepare, usable
 
 _SEEN = "steps/observation"
 _INSTRUCTION = "steps/language_instruction"
@@ -94,7 +77,7 @@ class Rlds:
         self._places: list[_Place] = []
         for path, records in find_shards(self.folder, split):
             self._index(path, records)
-        self.lengths = np.array([max(0, p.length - self.wanted.skip_first) for p in self._places], np.int64)
+        self.lengths = np.array([p.length for p in self._places], np.int64)
 
     state_names = None
     action_names = None
@@ -107,7 +90,7 @@ class Rlds:
             episode = self._episode(place, index, parse_example(record))
         except (ValueError, KeyError) as error:
             raise broken(place.path, f"episode {index}: {error}") from error
-        return checked(shorten(episode, self.wanted.skip_first))
+        return prepare(episode, self.wanted)
 
     def _episode(self, place: _Place, index: int, features: dict[str, Feature]) -> Episode:
         def vectors(names: list[str]) -> NDArray[np.float32]:
@@ -206,9 +189,10 @@ class Rlds:
         name = self._action[0]
         feature = _get(features, name)
         whole = feature.count_floats() if self.features[name].dtype.startswith("float") else len(feature.ints())
-        steps = whole // self.features[name].width
-        if steps <= self.wanted.skip_first:
-            raise ValueError(f"{name} has {steps} steps, of which {self.wanted.skip_first} are left out")
+        if not whole:
+            raise ValueError(f"{name} is empty")
+        if not (steps := usable(whole // self.features[name].width, self.wanted)):
+            self.left_out["too few frames"] += 1
         return steps
 
 
