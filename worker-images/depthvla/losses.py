@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 
-def measured(depth: Tensor) -> Tensor:
-    """bool: where a depth in metres was measured. 0, negative, NaN and inf all mean that it was not."""
-    return torch.isfinite(depth) & (depth > 0)
+def measured(depth: Tensor, weight: Tensor | None = None) -> Tensor:
+    """bool: where a depth in metres was measured. 0, negative, NaN and inf all mean that it was not, and so does a
+    weight of 0."""
+    good = torch.isfinite(depth) & (depth > 0)
+    return good if weight is None else good & (weight > 0)
 
 
-def silog(log_depth: Tensor, target: Tensor, *, lam: float = 0.5) -> Tensor:
+def silog(log_depth: Tensor, target: Tensor, *, lam: float = 0.5, weight: Tensor | None = None) -> Tensor:
     """Sum over pictures of the scale-invariant log error (Eigen et al. 2014, eq. 4, under a root; L_si of DepthVLA).
 
     For each picture sqrt(mean d² − λ (mean d)²) with d the difference of log depths. Pictures without a measured
@@ -22,20 +24,23 @@ def silog(log_depth: Tensor, target: Tensor, *, lam: float = 0.5) -> Tensor:
         log_depth: predicted, log metres ``[B, H, W]``.
         target: metres ``[B, H, W]``; 0, NaN and inf are not measured.
         lam: 0 is plain log RMSE, 1 ignores scale altogether; 0.5 as in Depth Anything V2.
+        weight: ``[B, H, W]`` ≥ 0, how much a pixel counts in the means of its picture (the confidence of a pseudo
+            label, say); a picture counts as much as any other, whatever its weights add up to. 0: not measured.
     """
-    valid = measured(target)
+    valid = measured(target, weight)
     # The logarithm of what isn't measured must never be taken: NaN × 0 is NaN, in the gradient too.
     d = torch.where(valid, log_depth - torch.where(valid, target, 1.0).log(), 0.0).flatten(1)
-    pixels = valid.flatten(1).sum(dim=1)
-    n = pixels.clamp_min(1)
+    w = (valid.float() if weight is None else torch.where(valid, weight, 0.0)).flatten(1)
+    pixels = valid.flatten(1).any(dim=1)
+    n = torch.where(pixels, w.sum(dim=1), 1.0)
     # λ is at most 1, so this is never below 0 but by rounding; the root's slope at 0 is infinite, hence the floor.
-    variance = d.square().sum(dim=1) / n - lam * (d.sum(dim=1) / n).square()
-    return torch.where(pixels > 0, (variance.clamp_min(0.0) + 1e-8).sqrt(), 0.0).sum()
+    variance = (w * d.square()).sum(dim=1) / n - lam * ((w * d).sum(dim=1) / n).square()
+    return torch.where(pixels, (variance.clamp_min(0.0) + 1e-8).sqrt(), 0.0).sum()
 
 
-def pictures_measured(target: Tensor) -> int:
+def pictures_measured(target: Tensor, weight: Tensor | None = None) -> int:
     """How many pictures of ``[B, H, W]`` have a measured pixel."""
-    return int(measured(target).flatten(1).any(dim=1).sum())
+    return int(measured(target, weight).flatten(1).any(dim=1).sum())
 
 
 def flow(velocity: Tensor, wanted: Tensor, keep: Tensor) -> Tensor:

@@ -61,3 +61,24 @@ def test_flow_counts_only_what_is_not_padding() -> None:
     wanted[1, :, 2:] = 100
     keep = torch.tensor([[True] * 4, [True, True, False, False]])
     assert flow(made, wanted, keep).item() == 6.0
+
+
+def test_a_pixel_that_counts_twice_counts_as_two_would() -> None:
+    log_depth, target = torch.randn(2, 3, 4), torch.rand(2, 3, 4) + 0.5
+    weight = torch.ones(2, 3, 4)
+    weight[0, 0, 1], weight[1, 2, 2] = 2.0, 0.0
+    doubled = [torch.cat((x[0].flatten(), x[0, 0, 1:2])) for x in (log_depth, target)]
+    dropped = [torch.cat((x[1].flatten()[:10], x[1].flatten()[11:])) for x in (log_depth, target)]
+    expected = sum(float(silog(a[None, None], b[None, None])) for a, b in (doubled, dropped))
+    assert float(silog(log_depth, target, weight=weight)) == pytest.approx(expected, rel=1e-5)
+    assert float(silog(log_depth, target, weight=5 * weight)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_picture_whose_weights_are_all_zero_is_not_measured() -> None:
+    log_depth = torch.randn(2, 3, 4, requires_grad=True)
+    weight = torch.stack((torch.zeros(3, 4), torch.ones(3, 4)))
+    silog(log_depth, torch.ones(2, 3, 4), weight=weight).backward()
+    assert log_depth.grad is not None
+    assert not log_depth.grad[0].any()
+    assert log_depth.grad[1].any()
+    assert pictures_measured(torch.ones(2, 3, 4), weight) == 1

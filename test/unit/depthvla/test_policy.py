@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from depthvla.model import normalisation
-from depthvla.model.config import ModelConfig, from_json, to_json
+from depthvla.model.config import ModelConfig
 from depthvla.model.depthvla import DepthVLA
 from depthvla.model.files import save_model
 from depthvla.model.policy import BATCH, KIND, Policy
@@ -117,12 +117,6 @@ def test_a_folder_of_another_kind_is_refused(folder: Path, small: ModelConfig) -
     save_model(folder, "depth-expert", small, {})
     with pytest.raises(WorkerError, match="holds a depth-expert"):
         Policy.load(folder)
-
-
-@pytest.mark.parametrize("preset", list(PRESETS))
-def test_every_preset_survives_json(preset: str) -> None:
-    config = next(c for name, c in PRESETS.items() if name == preset)
-    assert from_json(json.loads(json.dumps(to_json(config)))) == config
 
 
 def test_the_tiny_preset_is_tiny() -> None:

@@ -4,7 +4,7 @@ import sys
 from depthvla.model.config import TextConfig
 from depthvla.model.text import PADDING, bucket_of, collisions, tokenize
 
-CONFIG = TextConfig(buckets=128, length=4)
+CONFIG = TextConfig(vocabulary=128, length=4)
 
 
 def test_words_are_cut_at_anything_but_letters_and_digits_and_lose_their_case() -> None:
@@ -37,6 +37,6 @@ def test_a_word_has_the_same_number_in_every_process() -> None:
 
 
 def test_words_that_share_a_bucket_are_named() -> None:
-    few = TextConfig(buckets=2, length=4)
+    few = TextConfig(vocabulary=2, length=4)
     assert collisions(["open drawer", "open door"], few) == [("door", "drawer"), ("door", "open")]
-    assert collisions(["open drawer"], TextConfig(buckets=512)) == []
+    assert collisions(["open drawer"], TextConfig(vocabulary=512)) == []

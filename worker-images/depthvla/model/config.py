@@ -4,38 +4,55 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import types
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, TypeVar, cast
 
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import WorkerError
 
+C = TypeVar("C")
+Rgb = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class ExpertConfig:
-    """What is an expert's own. Layers, heads and head size it shares with the others: they attend to each other."""
+    """What is an expert's own. Heads and head size it shares with the others: they attend to each other."""
 
     width: int
     mlp: int
+    layers: int = 0
+    """Fewer than the mixture has, spread evenly over it; 0: one in each layer of the mixture."""
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """A picture encoder: patches, then `layers` of a plain vision transformer (0: the patches are the tokens)."""
+    """A picture encoder: patches, then `layers` of a vision transformer (0: the patches are the tokens)."""
 
     patch: int
     width: int
     layers: int = 0
     heads: int = 1
     mlp: int = 0
+    mean: Rgb = (0.5, 0.5, 0.5)
+    std: Rgb = (0.5, 0.5, 0.5)
+    """What is taken from a picture in [0, 1], and what the rest is divided by."""
+    class_token: bool = False
+    """A token beside the patches that they attend to; it isn't handed on (DINOv2)."""
+    layer_scale: bool = False
+    """A gain on what each block adds to the tokens (DINOv2)."""
+    gelu: Literal["exact", "tanh"] = "tanh"
 
 
 @dataclass(frozen=True)
 class TextConfig:
-    """Words of an instruction, hashed into buckets; bucket 0 is padding."""
+    """How an instruction becomes numbers; 0 is padding."""
 
-    buckets: int = 512
+    tokenizer: Literal["words", "sentencepiece"] = "words"
+    """Words hashed into `vocabulary` buckets, which needs no file; or PaliGemma's pieces of words."""
+    vocabulary: int = 512
     length: int = 12
 
 
@@ -59,6 +76,13 @@ class ModelConfig:
     rope_base: float = 10_000.0
     block_mask: bool = True
     """VLM and depth each see only themselves; without it they see each other. Actions see all, either way."""
+    cameras: int = 1
+    depth_cameras: int = 1
+    """The first so many cameras are also seen by the depth expert, each by itself."""
+    depth_pool: int = 1
+    """Tokens of the depth encoder that are averaged into one, in height and in width."""
+    depth_input: Literal["pictures", "measured"] = "pictures"
+    """What the depth expert sees: pictures, whose depth it predicts; or measured depth, and it predicts nothing."""
     state: int = 4
     actions: int = 4
     horizon: int = 8
@@ -67,12 +91,27 @@ class ModelConfig:
         for encoder in (self.vision, self.depth_vision):
             if self.image % encoder.patch:
                 raise WorkerError("MODEL_INVALID", f"pictures of {self.image} don't divide into {encoder.patch}")
+            if encoder.width % encoder.heads:
+                raise WorkerError("MODEL_INVALID", f"{encoder.width} isn't shared evenly by {encoder.heads} heads")
         if self.heads % (self.kv_heads or self.heads):
             raise WorkerError("MODEL_INVALID", f"{self.heads} heads don't share {self.kv_heads} key heads evenly")
+        if (self.image // self.depth_vision.patch) % self.depth_pool:
+            raise WorkerError(
+                "MODEL_INVALID", f"tokens of depth don't divide into {self.depth_pool} × {self.depth_pool}"
+            )
+        if not 1 <= self.depth_cameras <= self.cameras:
+            raise WorkerError("MODEL_INVALID", f"depth from {self.depth_cameras} cameras, of {self.cameras}")
+        for expert in (self.vlm, self.action, self.depth):
+            if expert and expert.layers > self.layers:
+                raise WorkerError("MODEL_INVALID", f"an expert has {expert.layers} layers, the mixture {self.layers}")
 
     @property
     def key_heads(self) -> int:
         return self.kv_heads or self.heads
+
+    @property
+    def predicts_depth(self) -> bool:
+        return self.depth is not None and self.depth_input == "pictures"
 
 
 def to_json(config: ModelConfig) -> dict[str, Json]:
@@ -85,13 +124,34 @@ def from_json(values: Mapping[str, Json]) -> ModelConfig:
     Raises:
         WorkerError: MODEL_INVALID.
     """
-    parts = {"vlm": ExpertConfig, "action": ExpertConfig, "depth": ExpertConfig}
-    parts |= {"vision": EncoderConfig, "depth_vision": EncoderConfig, "text": TextConfig}  # type: ignore[dict-item]
-    made: dict[str, object] = dict(values)
+    return _read(ModelConfig, values, "model")
+
+
+def _read(cls: type[C], values: Mapping[str, Json], where: str) -> C:
+    hints = typing.get_type_hints(cls)
+    made: dict[str, object] = {}
+    for name, value in values.items():
+        if name not in hints:
+            raise WorkerError("MODEL_INVALID", f"config.json: {where} has no {name}")
+        made[name] = _value(hints[name], value, f"{where}.{name}")
     try:
-        for name, cls in parts.items():
-            value = values.get(name)
-            made[name] = None if value is None else cls(**cast("dict[str, int]", value))
-        return ModelConfig(**made)  # type: ignore[arg-type]
+        return cls(**made)
     except TypeError as error:
-        raise WorkerError("MODEL_INVALID", f"the model's config.json: {error}") from error
+        raise WorkerError("MODEL_INVALID", f"config.json: {where}: {error}") from error
+
+
+def _value(hint: object, value: Json, where: str) -> object:
+    """A list as a tuple, an object as the dataclass that it is; the rest must be of its type already."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for option in options:
+        if dataclasses.is_dataclass(option) and isinstance(value, Mapping):
+            return _read(cast("type[object]", option), value, where)
+        if typing.get_origin(option) is tuple and isinstance(value, list) and len(value) == 3:
+            return tuple(cast("list[float]", value))
+        if typing.get_origin(option) is Literal and value in typing.get_args(option):
+            return value
+        if option is float and type(value) in (int, float):
+            return value
+        if option in (bool, int, types.NoneType) and type(value) is option:
+            return value
+    raise WorkerError("MODEL_INVALID", f"config.json: {where} can't be {json.dumps(value)}")

@@ -10,32 +10,43 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthvla.model.config import ModelConfig
-from depthvla.model.depth import DepthExpert
+from depthvla.model.depth import DepthExpert, depth_picture
 from depthvla.model.encoder import PictureEncoder
 from depthvla.model.flow import encode_time, integrate
 from depthvla.model.initial import initialise
 from depthvla.model.layers import Expert
 from depthvla.model.mixture import KeysValues, Mixed, Stream, mix
+from depthvla.model.observation import Observation
 from depthvla.model.text import PADDING
+from depthvla.runtime.failure import DATA_ERROR, WorkerError
 
 
 class VisionLanguage(nn.Module):
-    """Picture and instruction as one prefix that sees itself in both directions, as PaliGemma's."""
+    """Pictures and instruction as one prefix that sees itself in both directions, as PaliGemma's.
+
+    PaliGemma divides picture tokens by √width and multiplies all tokens by √width: so words are, pictures aren't.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.encoder = PictureEncoder(config.image, config.vision, config.vlm.width)
-        self.words = nn.Embedding(config.text.buckets, config.vlm.width)
+        self.width = config.vlm.width
+        self.encoder = PictureEncoder(config.image, config.vision, self.width)
+        self.words = nn.Embedding(config.text.vocabulary, self.width)
         self.expert = Expert(config, config.vlm)
         initialise(self, config.layers)
-        nn.init.normal_(self.words.weight)
+        nn.init.normal_(self.words.weight, std=self.width**-0.5)
 
-    def stream(self, images: Tensor, words: Tensor, sees: tuple[str, ...]) -> tuple[Stream, Tensor]:
-        """uint8 ``[B, H, W, 3]`` and int64 ``[B, L]`` as tokens; and which are not padding, bool ``[B, T]``."""
-        pictures = self.encoder(images)
-        tokens = torch.cat((pictures, self.words(words)), dim=1)
-        seen = torch.ones(pictures.shape[:2], dtype=torch.bool, device=words.device)
-        valid = torch.cat((seen, words != PADDING), dim=1)
+    def stream(
+        self, images: Tensor, words: Tensor, present: Tensor | None, sees: tuple[str, ...]
+    ) -> tuple[Stream, Tensor]:
+        """uint8 ``[B, C, H, W, 3]`` and int64 ``[B, L]`` as tokens; and which count, bool ``[B, T]``."""
+        b, c = images.shape[:2]
+        pictures: Tensor = self.encoder(images.flatten(0, 1))
+        each = pictures.shape[1]
+        tokens = torch.cat((_join(pictures, c), self.words(words) * self.width**0.5), dim=1)
+        if present is None:
+            present = torch.ones(b, c, dtype=torch.bool, device=words.device)
+        valid = torch.cat((present.repeat_interleave(each, dim=1), words != PADDING), dim=1)
         return Stream(self.expert, tokens, torch.arange(tokens.shape[1], device=words.device), sees), valid
 
 
@@ -57,19 +68,20 @@ class Action(nn.Module):
 
     def embed(self, noisy: Tensor, time: Tensor) -> Tensor:
         """``[B, K, H, A]`` and ``[B, K]`` -> tokens ``[B, K × H, W]``; time is joined to each token as in π0."""
-        t = encode_time(time, self.width)[:, :, None].expand(-1, -1, noisy.shape[2], -1)
-        x: Tensor = self.join_out(F.silu(self.join(torch.cat((self.noisy(noisy), t), dim=-1))))
-        return x.flatten(1, 2)
+        x = self.noisy(noisy)
+        t = encode_time(time, self.width).to(x.dtype)[:, :, None].expand(-1, -1, noisy.shape[2], -1)
+        out: Tensor = self.join_out(F.silu(self.join(torch.cat((x, t), dim=-1))))
+        return out.flatten(1, 2)
 
 
 @dataclass(frozen=True)
 class Prefix:
     """All that doesn't depend on the actions, computed once for any number of flow steps and noise draws."""
 
-    cache: Mapping[str, list[KeysValues]]
+    cache: Mapping[str, list[KeysValues | None]]
     valid: Mapping[str, Tensor]
     log_depth: Tensor | None
-    """``[B, H, W]``, log metres."""
+    """``[B × D + B', H, W]``, log metres."""
 
 
 class DepthVLA(nn.Module):
@@ -81,51 +93,61 @@ class DepthVLA(nn.Module):
         self.vlm = VisionLanguage(config)
         self.depth = DepthExpert(config) if config.depth else None
         self.action = Action(config)
-        # No loss reads what the VLM says after its last keys and values; weights without a gradient aren't trained.
-        last = self.vlm.expert.layer(config.layers - 1)
-        for part in (last.out, last.mlp_norm, last.mlp, self.vlm.expert.norm):
-            part.requires_grad_(False)
+        _freeze_what_nobody_reads(self.vlm.expert)
+        if self.depth and not config.predicts_depth:
+            _freeze_what_nobody_reads(self.depth.expert)
 
-    def prefix(self, images: Tensor, words: Tensor, state: Tensor, *, depth_images: Tensor | None = None) -> Prefix:
+    def prefix(self, o: Observation, *, depth_images: Tensor | None = None) -> Prefix:
         """Computes what all action steps share.
 
         Args:
-            images: uint8 ``[B, H, W, 3]``
-            words: int64 ``[B, L]``, 0 = padding.
-            state: ``[B, S]``, normalised.
-            depth_images: further pictures ``[B', H, W, 3]`` for the depth loss alone; then ``log_depth`` is of
-                B + B' pictures.
+            depth_images: further pictures ``[B', H, W, 3]`` for the depth loss alone. ``log_depth`` is then of the
+                B observations' D pictures each (a moment's cameras follow each other), and of these B'.
+
+        Raises:
+            WorkerError: DEPTH_MISSING when the model takes measured depth and there is none.
         """
         names = ("vlm", "depth") if self.depth else ("vlm",)
         apart = self.config.block_mask
-        vlm, seen = self.vlm.stream(images, words, ("vlm",) if apart else names)
-        valid, streams = {"vlm": seen}, {"vlm": vlm}
-        cache: dict[str, list[KeysValues]] = {}
+        vlm, seen = self.vlm.stream(o.images, o.words, o.present, ("vlm",) if apart else names)
+        valid = {"vlm": seen}
+        cache: dict[str, list[KeysValues | None]] = {}
         log_depth = None
-        if self.depth and apart:
-            # The two never meet, so further pictures ride along with the depth stream, in larger products.
-            every = images if depth_images is None else torch.cat((images, depth_images))
-            alone = self._mix({"depth": self.depth.stream(every)})
-            log_depth = self.depth.read(alone.hidden["depth"])
-            cache["depth"] = [(k[: len(images)], v[: len(images)]) for k, v in alone.cache["depth"]]
-            cache |= self._mix(streams, valid=valid, wanted=()).cache
-        elif self.depth:
-            streams["depth"] = self.depth.stream(images, names)
-            mixed = self._mix(streams, valid=valid, wanted=("depth",))
-            log_depth = self.depth.read(mixed.hidden["depth"])
-            if depth_images is not None:
-                log_depth = torch.cat((log_depth, self.look(depth_images)))
-            cache |= mixed.cache
-        else:
-            cache |= self._mix(streams, valid=valid, wanted=()).cache
+        wanted = ("depth",) if self.config.predicts_depth else ()
+        if self.depth is None or apart:
+            cache |= self._mix({"vlm": vlm}, valid=valid, wanted=()).cache
+        if self.depth:
+            cameras = self.config.depth_cameras
+            pictures = self._depth_pictures(o)
+            if o.present is not None:
+                valid["depth"] = o.present[:, :cameras].repeat_interleave(self.depth.side**2, dim=1)
+            if apart:
+                # The two never meet, so further pictures ride along with the depth stream, in larger products.
+                own = pictures.shape[0]
+                tokens = self._depth_tokens(pictures, depth_images)
+                alone = self._mix({"depth": self.depth.stream(tokens)}, wanted=wanted)
+                cache["depth"] = [
+                    kv and (_join_heads(kv[0][:own], cameras), _join_heads(kv[1][:own], cameras))
+                    for kv in alone.cache["depth"]
+                ]
+                log_depth = self.depth.read(alone.hidden["depth"]) if wanted else None
+            else:
+                tokens = _join(self._depth_tokens(pictures), cameras)
+                streams = {"vlm": vlm, "depth": self.depth.stream(tokens, names)}
+                mixed = self._mix(streams, valid=valid, wanted=wanted)
+                cache |= mixed.cache
+                if wanted:
+                    hidden = _apart(mixed.hidden["depth"], cameras)
+                    further = () if depth_images is None else (self.look(depth_images),)
+                    log_depth = torch.cat((self.depth.read(hidden), *further))
         state_token = Stream(
-            self.action.expert, self.action.state(state)[:, None], self._after_prefix(state, 1), (*names, "state")
+            self.action.expert, self.action.state(o.state)[:, None], self._after_prefix(o.state, 1), (*names, "state")
         )
         proprio = self._mix({"state": state_token}, valid=valid, cache=cache, wanted=())
         return Prefix({**cache, **proprio.cache}, valid, log_depth)
 
     def velocity(self, prefix: Prefix, noisy: Tensor, time: Tensor) -> Tensor:
-        """Velocities of K noise draws at once: ``[B, K, H, A]`` and ``[B, K]`` -> ``[B, K, H, A]``.
+        """Velocities of K noise draws at once: ``[B, K, H, A]`` and ``[B, K]`` -> ``[B, K, H, A]``, float32.
 
         Draws see the prefix and themselves, not each other.
         """
@@ -140,29 +162,50 @@ class DepthVLA(nn.Module):
         )
         mixed = self._mix({"action": stream}, valid=prefix.valid, cache=prefix.cache)
         out: Tensor = self.action.velocity(mixed.hidden["action"])
-        return out.view(b, k, h, a)
+        return out.float().view(b, k, h, a)
 
-    def act(self, images: Tensor, words: Tensor, state: Tensor, noise: Tensor) -> Tensor:
+    def act(self, o: Observation, noise: Tensor) -> Tensor:
         """Normalised actions ``[B, H, A]`` from noise of that shape, in ten Euler steps over one prefix."""
-        prefix = self.prefix(images, words, state)
+        prefix = self.prefix(o)
         return integrate(lambda x, t: self.velocity(prefix, x[:, None], t[:, None])[:, 0], noise)
 
     def look(self, images: Tensor) -> Tensor:
-        """Log metres ``[B, H, W]`` of pictures that come with no instruction."""
+        """Log metres ``[B, H, W]`` of pictures uint8 ``[B, H, W, 3]`` that come with no instruction."""
         assert self.depth is not None
         if self.config.block_mask:
             return self.depth(images)  # type: ignore[no-any-return]
-        words = torch.zeros(images.shape[0], self.config.text.length, dtype=torch.int64, device=images.device)
-        both = ("vlm", "depth")
-        vlm, seen = self.vlm.stream(images, words, both)
-        streams = {"vlm": vlm, "depth": self.depth.stream(images, both)}
+        b, device, both = images.shape[0], images.device, ("vlm", "depth")
+        words = torch.full((b, self.config.text.length), PADDING, dtype=torch.int64, device=device)
+        vlm, seen = self.vlm.stream(images[:, None], words, None, both)
+        streams = {"vlm": vlm, "depth": self.depth.stream(self.depth.tokens(images), both)}
         return self.depth.read(self._mix(streams, valid={"vlm": seen}, wanted=("depth",)).hidden["depth"])
+
+    def _depth_pictures(self, o: Observation) -> Tensor:
+        """What the depth expert is shown: ``[B × D, H, W, 3]``."""
+        cameras = self.config.depth_cameras
+        if self.config.depth_input == "pictures":
+            return o.images[:, :cameras].flatten(0, 1)
+        if o.depth is None:
+            raise WorkerError(
+                "DEPTH_MISSING", "this policy takes measured depth, and the observation has none", exit_code=DATA_ERROR
+            )
+        return depth_picture(o.depth[:, :cameras].flatten(0, 1))
+
+    def _depth_tokens(self, pictures: Tensor, further: Tensor | None = None) -> Tensor:
+        """``[B × D + B', T, W]``; tokens of all cameras but the first are marked as such."""
+        assert self.depth
+        tokens = self.depth.tokens(pictures if further is None else torch.cat((pictures, further)))
+        if self.depth.camera is None:
+            return tokens
+        mark = torch.cat((torch.zeros_like(self.depth.camera[:1]), self.depth.camera))
+        own = tokens[: len(pictures)] + mark.repeat(len(pictures) // len(mark), 1)[:, None]
+        return torch.cat((own, tokens[len(pictures) :]))
 
     def _after_prefix(self, like: Tensor, count: int, offset: int = 0) -> Tensor:
         """Positions that follow the longest prefix stream, whatever the length of an instruction."""
-        vision, depth = self.config.vision, self.config.depth_vision
+        c = self.config
         start = max(
-            (self.config.image // vision.patch) ** 2 + self.config.text.length, (self.config.image // depth.patch) ** 2
+            c.cameras * (c.image // c.vision.patch) ** 2 + c.text.length, (c.image // c.depth_vision.patch) ** 2
         )
         return torch.arange(start + offset, start + offset + count, device=like.device)
 
@@ -171,10 +214,35 @@ class DepthVLA(nn.Module):
         streams: Mapping[str, Stream],
         *,
         valid: Mapping[str, Tensor] | None = None,
-        cache: Mapping[str, list[KeysValues]] | None = None,
+        cache: Mapping[str, list[KeysValues | None]] | None = None,
         wanted: tuple[str, ...] | None = None,
     ) -> Mixed:
         return mix(
             streams, head_dim=self.config.head_dim, rope_base=self.config.rope_base,
             valid=valid, cache=cache, wanted=wanted,
         )  # fmt: skip
+
+
+def _join(x: Tensor, cameras: int) -> Tensor:
+    """Tokens of one picture a row, as those of one moment a row: ``[B × D, T, W]`` -> ``[B, D × T, W]``."""
+    return x.reshape(x.shape[0] // cameras, cameras * x.shape[1], x.shape[2])
+
+
+def _apart(x: Tensor, cameras: int) -> Tensor:
+    """The other way round."""
+    return x.reshape(x.shape[0] * cameras, x.shape[1] // cameras, x.shape[2])
+
+
+def _join_heads(x: Tensor, cameras: int) -> Tensor:
+    """The same of keys or values: ``[B × D, N, T, E]`` -> ``[B, N, D × T, E]``."""
+    rows, heads, tokens, size = x.shape
+    own = x.reshape(rows // cameras, cameras, heads, tokens, size).transpose(1, 2)
+    return own.reshape(rows // cameras, heads, cameras * tokens, size)
+
+
+def _freeze_what_nobody_reads(expert: Expert) -> None:
+    """Of an expert whose last tokens go nowhere, the last keys and values are all that counts: what comes after them
+    gets no gradient, so it isn't trained."""
+    last = expert.layers[-1]
+    last.outward.requires_grad_(False)
+    expert.norm.requires_grad_(False)

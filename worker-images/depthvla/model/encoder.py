@@ -1,4 +1,4 @@
-"""Pictures to tokens."""
+"""Pictures to tokens: the vision transformers SigLIP and DINOv2, or patches alone. Their sizes are in the config."""
 
 from __future__ import annotations
 
@@ -10,51 +10,78 @@ from torch.nn import functional as F
 
 from depthvla.model.config import EncoderConfig
 
+EPS = 1e-6
+
+
+class EncoderLayer(nn.Module):
+    """A layer of a vision transformer: norms before attention and MLP, biases everywhere."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.heads, self.gelu = config.heads, "tanh" if config.gelu == "tanh" else "none"
+        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.scale = nn.Parameter(torch.ones(width)) if config.layer_scale else None
+        self.mlp_norm = nn.LayerNorm(width, eps=EPS)
+        self.up = nn.Linear(width, config.mlp)
+        self.down = nn.Linear(config.mlp, width)
+        self.mlp_scale = nn.Parameter(torch.ones(width)) if config.layer_scale else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, T, W]`` -> ``[B, T, W]``"""
+        b, t, w = x.shape
+        q, k, v = self.qkv(self.norm(x)).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        attended = self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, t, w))
+        x = x + (attended if self.scale is None else attended * self.scale)
+        said = self.down(F.gelu(self.up(self.mlp_norm(x)), approximate=self.gelu))
+        out: Tensor = x + (said if self.mlp_scale is None else said * self.mlp_scale)
+        return out
+
 
 class PictureEncoder(nn.Module):
-    """Cuts a picture into patches, and carries them through a vision transformer of `layers` layers (SigLIP, DINOv2).
+    """Cuts a picture into patches, carries them through a vision transformer, and projects them to `out`.
 
-    A convolution whose stride is its kernel is one matrix product: written as that, it is also fast on a CPU.
+    A convolution whose stride is its kernel is one matrix product: written as that, it is also fast on a CPU. A
+    checkpoint's position embedding is brought to the grid of this picture when it is loaded.
     """
 
     def __init__(self, image: int, config: EncoderConfig, out: int) -> None:
         super().__init__()
         self.patch, self.side = config.patch, image // config.patch
+        self.mean, self.std = config.mean, config.std
         self.embed = nn.Linear(3 * config.patch**2, config.width)
         self.position = nn.Parameter(_sinusoids(self.side, config.width))
-        self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                config.width,
-                config.heads,
-                config.mlp,
-                dropout=0.0,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            )
-            for _ in range(config.layers)
-        )
-        self.norm = nn.LayerNorm(config.width) if config.layers else nn.Identity()
-        self.out = nn.Identity() if config.width == out and not config.layers else nn.Linear(config.width, out)
+        # The class token with its own position: they only ever occur as a sum.
+        self.cls = nn.Parameter(torch.zeros(config.width)) if config.class_token else None
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width, eps=EPS) if config.layers else nn.Identity()
+        self.project = nn.Identity() if config.width == out and not config.layers else nn.Linear(config.width, out)
 
     def forward(self, images: Tensor) -> Tensor:
-        """uint8 ``[B, H, W, 3]`` -> tokens ``[B, (H / patch)², out]``, row by row."""
-        b, p, s = images.shape[0], self.patch, self.side
-        # Cut first, in bytes: four times less memory to walk through than after the conversion.
-        patches = images.view(b, s, p, s, p, 3).permute(0, 1, 3, 2, 4, 5).reshape(b, s * s, -1)
-        x = self.embed(patches.float() / 127.5 - 1.0) + self.position
-        for layer in self.layers:
-            x = layer(x)
-        out: Tensor = self.out(self.norm(x))
+        """uint8 (or float in [0, 255]) ``[B, H, W, 3]`` -> tokens ``[B, (H / patch)², out]``, row by row."""
+        out: Tensor = self.project(self.features(images))
         return out
 
+    def features(self, images: Tensor) -> Tensor:
+        """The same before the projection: ``[B, (H / patch)², width]``."""
+        x = self.embed(self._patches(images).to(self.embed.weight.dtype)) + self.position
+        if self.cls is not None:
+            x = torch.cat((self.cls.expand(x.shape[0], 1, -1), x), dim=1)
+        for layer in self.layers:
+            x = layer(x)
+        tokens: Tensor = self.norm(x)
+        return tokens if self.cls is None else tokens[:, 1:]
 
-def resize(images: Tensor, size: int) -> Tensor:
-    """uint8 ``[B, H, W, 3]`` -> uint8 ``[B, size, size, 3]``; the same tensor if it has that size."""
-    if images.shape[1:3] == (size, size):
-        return images
-    x = F.interpolate(images.permute(0, 3, 1, 2).float(), (size, size), mode="bilinear", antialias=True)
-    return x.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    def _patches(self, images: Tensor) -> Tensor:
+        """float32 ``[B, (H / patch)², patch² × 3]``, normalised; a patch's pixels row by row, colours last."""
+        b, p, s = images.shape[0], self.patch, self.side
+        # Cut first, in bytes: four times less memory to walk through than after the conversion.
+        patches = images.view(b, s, p, s, p, 3).permute(0, 1, 3, 2, 4, 5).reshape(b, s * s, p * p, 3).float()
+        scale = patches.new_tensor([1.0 / (255.0 * std) for std in self.std])
+        shift = patches.new_tensor([-mean / std for mean, std in zip(self.mean, self.std, strict=True)])
+        return torch.addcmul(shift, patches, scale).flatten(2)
 
 
 def _sinusoids(side: int, width: int) -> Tensor:

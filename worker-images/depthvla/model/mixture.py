@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from depthvla.model.layers import Expert, rope_table
+from depthvla.model.layers import Expert, Layer, rope_table
 
 KeysValues = tuple[Tensor, Tensor]
-Cache = Mapping[str, Sequence[KeysValues]]
-"""Of each stream, its keys and values ``[B, N', T, D]`` in every layer."""
+Cache = Mapping[str, Sequence[KeysValues | None]]
+"""Of each stream, its keys and values ``[B, N', T, D]`` in every layer; None where its expert has no part."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Stream:
 class Mixed:
     hidden: Mapping[str, Tensor]
     """Of the streams asked for, the tokens after the last layer and norm ``[B, T, W]``."""
-    cache: Mapping[str, list[KeysValues]]
+    cache: Mapping[str, list[KeysValues | None]]
 
 
 def mix(
@@ -65,23 +65,42 @@ def mix(
     wanted = streams.keys() if wanted is None else wanted
     hidden = {name: s.tokens for name, s in streams.items()}
     tables = {name: rope_table(s.positions, head_dim, rope_base) for name, s in streams.items()}
-    made: dict[str, list[KeysValues]] = {name: [] for name in streams}
+    made: dict[str, list[KeysValues | None]] = {name: [] for name in streams}
     lengths = {name: s.tokens.shape[1] for name, s in streams.items()}
-    lengths |= {name: layers[0][0].shape[2] for name, layers in cache.items()}
-    masks = {name: _mask(name, s, lengths, valid) for name, s in streams.items()}
-    depth = len(next(iter(streams.values())).expert.layers)
-    for i in range(depth):
+    lengths |= {name: next(layer for layer in layers if layer)[0].shape[2] for name, layers in cache.items()}
+    masks = _Masks(streams, lengths, valid)
+    parts = {name: list(s.expert.in_mixture()) for name, s in streams.items()}
+    for i in range(max(map(len, parts.values()))):
         queries: dict[str, Tensor] = {}
-        for name, s in streams.items():
-            q, k, v = s.expert.layer(i).project(hidden[name], tables[name])
-            queries[name] = q
-            made[name].append((k, v))
-        for name, s in streams.items():
-            if i == depth - 1 and name not in wanted:
+        here: dict[str, Layer] = {}
+        for name in streams:
+            if (layer := parts[name][i]) is None:
+                made[name].append(None)
                 continue
-            keys, values = _gather([made[o][i] if o in made else cache[o][i] for o in s.sees])
-            hidden[name] = s.expert.layer(i).merge(hidden[name], _attend(queries[name], keys, values, masks[name]))
+            here[name] = layer
+            queries[name], k, v = layer.inward(hidden[name], tables[name])
+            made[name].append((k, v))
+        for name, layer in here.items():
+            if i == len(parts[name]) - 1 and name not in wanted:
+                continue
+            seen = {o: kv for o in streams[name].sees if (kv := (made[o] if o in made else cache[o])[i]) is not None}
+            keys, values = _gather(list(seen.values()))
+            attended = attend(queries[name], keys, values, masks.of(name, tuple(seen)))
+            hidden[name] = layer.outward(hidden[name], attended)
     return Mixed({name: streams[name].expert.norm(hidden[name]) for name in wanted}, made)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """``[B, N, T, D]`` attends to ``[B, N', S, D]``; N' divides N."""
+    if k.shape[1] == q.shape[1]:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    if k.shape[1] == 1:
+        # One key head for all: the heads of a query are so many queries of that head, and nothing is repeated.
+        b, n, t, d = q.shape
+        mask = None if mask is None else mask.expand(-1, n, -1, -1).reshape(mask.shape[0], 1, n * t, -1)
+        out: Tensor = F.scaled_dot_product_attention(q.reshape(b, 1, n * t, d), k, v, attn_mask=mask)
+        return out.view(b, n, t, d)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
 
 
 def _gather(parts: Sequence[KeysValues]) -> KeysValues:
@@ -90,26 +109,32 @@ def _gather(parts: Sequence[KeysValues]) -> KeysValues:
     return torch.cat([k for k, _ in parts], dim=2), torch.cat([v for _, v in parts], dim=2)
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """``[B, N, T, D]`` attends to ``[B, N', S, D]``; N' divides N."""
-    if k.shape[1] != q.shape[1]:
-        repeat = q.shape[1] // k.shape[1]
-        k, v = k.repeat_interleave(repeat, dim=1), v.repeat_interleave(repeat, dim=1)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+class _Masks:
+    """The masks of streams over those that they see. An expert that sits layers out leaves a smaller one there."""
 
+    def __init__(self, streams: Mapping[str, Stream], lengths: Mapping[str, int], valid: Mapping[str, Tensor]) -> None:
+        self.streams, self.lengths, self.valid = streams, lengths, valid
+        self._made: dict[tuple[str, tuple[str, ...]], Tensor | None] = {}
 
-def _mask(name: str, s: Stream, lengths: Mapping[str, int], valid: Mapping[str, Tensor]) -> Tensor | None:
-    """bool ``[B or 1, 1, T, S]`` over the streams that `s` sees, or None when it sees every token of them."""
-    if s.within is None and not any(o in valid for o in s.sees):
-        return None
-    t, device = s.tokens.shape[1], s.tokens.device
-    batch = next((valid[o].shape[0] for o in s.sees if o in valid), 1)
-    parts: list[Tensor] = []
-    for o in s.sees:
-        part = torch.ones(batch, t, lengths[o], dtype=torch.bool, device=device)
-        if o in valid:
-            part = part & valid[o][:, None, :]
-        if o == name and s.within is not None:
-            part = part & s.within
-        parts.append(part)
-    return torch.cat(parts, dim=2)[:, None]
+    def of(self, name: str, seen: tuple[str, ...]) -> Tensor | None:
+        """bool ``[B or 1, 1, T, S]`` over the streams `seen`, or None when every token of them is."""
+        key = (name, seen)
+        if key not in self._made:
+            self._made[key] = self._make(name, seen)
+        return self._made[key]
+
+    def _make(self, name: str, seen: tuple[str, ...]) -> Tensor | None:
+        s = self.streams[name]
+        if s.within is None and not any(o in self.valid for o in seen):
+            return None
+        t, device = s.tokens.shape[1], s.tokens.device
+        batch = next((self.valid[o].shape[0] for o in seen if o in self.valid), 1)
+        parts: list[Tensor] = []
+        for o in seen:
+            part = torch.ones(batch, t, self.lengths[o], dtype=torch.bool, device=device)
+            if o in self.valid:
+                part = part & self.valid[o][:, None, :]
+            if o == name and s.within is not None:
+                part = part & s.within
+            parts.append(part)
+        return torch.cat(parts, dim=2)[:, None]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from depthvla.model import normalisation
 from depthvla.model.depthvla import DepthVLA
 from depthvla.model.files import Saved, load_model
+from depthvla.model.observation import Observation
 from depthvla.model.text import tokenize
 from depthvla.runtime import seeds
 
@@ -85,7 +86,8 @@ class Policy:
             for i in range(0, len(images), BATCH):
                 rows = slice(i, i + BATCH)
                 parts = [_pad(t[rows]) for t in (pictures, words, normal, noise)]
-                out.append(self.model.act(*parts)[: len(images[rows])])
+                seen = Observation(parts[0][:, None], parts[1], parts[2])
+                out.append(self.model.act(seen, parts[3])[: len(images[rows])])
         actions = self.stats.action_back(torch.cat(out).numpy())
         return np.clip(actions, -1.0, 1.0)
 

@@ -20,7 +20,7 @@ def words_of(instruction: str) -> list[str]:
 
 def bucket_of(word: str, config: TextConfig) -> int:
     """1 … buckets - 1. CRC-32, since Python's own hash differs between processes."""
-    return 1 + zlib.crc32(word.encode()) % (config.buckets - 1)
+    return 1 + zlib.crc32(word.encode()) % (config.vocabulary - 1)
 
 
 def tokenize(instructions: Sequence[str], config: TextConfig) -> Tensor:

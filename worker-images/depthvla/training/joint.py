@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,10 +16,13 @@ from depthvla.losses import flow, pictures_measured, silog
 from depthvla.model.depthvla import DepthVLA, Prefix
 from depthvla.model.flow import draw_time, interpolate
 from depthvla.model.normalisation import Normalisation
+from depthvla.model.observation import Observation
 from depthvla.model.text import tokenize
 from depthvla.runtime import seeds
 from depthvla.runtime.job import Job
 from depthvla.training.depth import draw_frames
+
+D = TypeVar("D", "Batch", Observation)
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,11 @@ class JointSettings:
     seed: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Batch:
     """One rank's part of a step; b pictures of demonstrations, s of scenes."""
 
-    images: Tensor
-    """uint8 ``[b, H, W, 3]``"""
-    words: Tensor
-    state: Tensor
+    observation: Observation
     noisy: Tensor
     """``[b, K, H, A]``"""
     time: Tensor
@@ -62,10 +62,13 @@ class Batch:
     """metres ``[b + s, H, W]``"""
 
     def to(self, device: torch.device) -> Batch:
-        made = copy.copy(self)
-        for name, tensor in vars(self).items():
-            setattr(made, name, None if tensor is None else tensor.to(device))
-        return made
+        return _moved(replace(self, observation=_moved(self.observation, device)), device)
+
+
+def _moved(x: D, device: torch.device) -> D:
+    """A dataclass with its own tensors on a device."""
+    tensors: dict[str, Any] = {name: t.to(device) for name, t in vars(x).items() if isinstance(t, Tensor)}
+    return replace(x, **tensors)
 
 
 class FlowAndDepth(nn.Module):
@@ -77,7 +80,7 @@ class FlowAndDepth(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Velocities ``[b, K, H, A]`` and log metres ``[b + s, H, W]``."""
-        prefix: Prefix = self.model.prefix(batch.images, batch.words, batch.state, depth_images=batch.scenes)
+        prefix: Prefix = self.model.prefix(batch.observation, depth_images=batch.scenes)
         return self.model.velocity(prefix, batch.noisy, batch.time), prefix.log_depth
 
 
@@ -115,8 +118,10 @@ class JointLoss:
         scenes, depth = self._depth(step, index)
         keep = torch.from_numpy(self.keep[index])
         self.batch = Batch(
-            images=torch.from_numpy(self.data.demos.images[index]), words=self.words[index],
-            state=torch.from_numpy(self.state[index]), noisy=noisy, time=time, velocity=velocity, keep=keep,
+            observation=Observation(
+                torch.from_numpy(self.data.demos.images[index])[:, None], self.words[index],
+                torch.from_numpy(self.state[index]),
+            ), noisy=noisy, time=time, velocity=velocity, keep=keep,
             scenes=scenes, depth=depth,
         ).to(self.device)  # fmt: skip
         counts = [float(keep.sum())]

@@ -111,7 +111,7 @@ def write_policy(job: Job, config: Config, size: ModelConfig, data: JointData, w
     normalisation.write(folder, data.stats)
     words = sorted({w for s in sentences for w in text.words_of(s)})
     buckets = {w: text.bucket_of(w, size.text) for w in words}
-    body = {"kind": "crc32", "buckets": size.text.buckets, "words": buckets}
+    body = {"kind": "crc32", "buckets": size.text.vocabulary, "words": buckets}
     (folder / "vocabulary.json").write_text(json.dumps(body, indent=2) + "\n")
     for a, b in text.collisions(sentences, size.text):
         job.events.warning(f"the words {a!r} and {b!r} share a bucket: the policy can't tell them apart")
