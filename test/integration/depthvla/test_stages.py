@@ -75,6 +75,10 @@ def test_an_expert_learns_to_read_depth_off_brightness(attempts: Make, scenes: P
     assert np.mean(curve[-3:]) < np.mean(curve[:3])
 
 
+def files_in(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+
+
 @pytest.fixture
 def labeller(attempts: Make, scenes: Path) -> Path:
     attempt = attempts("labeller", "depth_pretrain", {"steps": 1, "batch_size": 2}, {"scenes": scenes}).begin()
@@ -88,11 +92,11 @@ def test_shards_label_disjoint_episodes_that_together_are_all(
     bound = {"demos": demos[0], "truth": demos[1], "labeller": labeller}
     parts = [attempts(f"s{i}", "label_depth", {}, bound, shard=i, shards=2).begin() for i in range(2)]
     assert [p.wait() for p in parts] == [[0], [0]], parts[0].stderr()
-    names = [{f.name for f in p.output("labels").iterdir()} for p in parts]
+    names = [files_in(p.output("labels")) for p in parts]
     assert not names[0] & names[1]
     together = parts[0].output("labels")
-    for file in parts[1].output("labels").iterdir():
-        file.rename(together / file.name)
+    for name in names[1]:
+        (parts[1].output("labels") / name).rename(together / name)
     labels = read_labels(together, np.arange(6, dtype=np.int32).repeat(9), 96)
     assert labels.depth.shape == (54, 96, 96)
     metrics = [p.events("done")[0]["metrics"] for p in parts]
@@ -117,8 +121,8 @@ def test_labelling_goes_on_at_the_first_episode_without_labels(
     second = first.next([newest]).begin()
     assert second.wait() == [0], second.stderr()
     assert len(second.events("progress")) == 6 - manifest["step"]
-    files = sorted(p.name for p in twin.output("labels").iterdir())
-    assert files == sorted(p.name for p in second.output("labels").iterdir())
+    files = files_in(twin.output("labels"))
+    assert files == files_in(second.output("labels"))
     assert all((twin.output("labels") / f).read_bytes() == (second.output("labels") / f).read_bytes() for f in files)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from depthvla.data.demos import load_demos
+from depthvla.data.lerobot_info import FILE, read_info
 from depthvla.data.truth import load_truth
-from depthvla.labels import score
+from depthvla.labels.metrics import Scores, results
 from depthvla.labels.panels import depth_panel
-from depthvla.labels.sidecar import name_of, read_episode, write_episode
+from depthvla.labels.sidecar import About, name_of, read_episode, to_millimetres, write_clip
 from depthvla.model.depth import DepthExpert
 from depthvla.model.files import load_model
 from depthvla.runtime.failure import WorkerError
@@ -27,6 +28,7 @@ class Labelling:
     def __init__(self, job: Job, batch_size: int, commit_every: float) -> None:
         saved = load_model(job.input("labeller"), "depth-expert")
         self.job, self.batch_size, self.labeller = job, batch_size, saved.digest
+        self.camera = read_info(job.input("demos") / FILE).cameras[0]
         self.model = DepthExpert(saved.config)
         self.model.load_state_dict(dict(saved.weights))
         self.demos = load_demos(job.input("demos"), saved.config.image)
@@ -46,8 +48,9 @@ class Labelling:
 
     def label(self, episode: int) -> None:
         images = self.demos.images[self.demos.episode == episode]
-        write_episode(self.folder, episode, predict(self.model, images, self.batch_size), self.labeller)
-        self.pieces.add(str(episode), [name_of(episode)])
+        depth = to_millimetres(predict(self.model, images, self.batch_size))
+        write_clip(self.folder, episode, self.camera, depth, About(self.labeller, (self.labeller,)))
+        self.pieces.add(str(episode), [name_of(episode, self.camera)])
 
     def finish(self) -> None:
         """Scores the labels, shows some, and says done."""
@@ -56,17 +59,15 @@ class Labelling:
         depth = [read_episode(self.folder, e)[0] for e in self.episodes]
         frames = int(rows.sum())
         summary = f"{len(self.episodes)} episodes, {frames:,} frames"
-        results: dict[str, float | dict[str, int]] = {}
+        found: dict[str, float | dict[str, int]] = {}
         if depth:
             labels = np.concatenate(depth)
             truth = None if self.truth is None else self.truth[rows]
             if truth is not None:
-                good, pixels = score.within(labels, truth)
-                results = {
-                    "label.absrel": score.absrel(labels, truth),
-                    "label.within_25_percent": {"k": good, "n": pixels},
-                }
-                summary += f", absrel {results['label.absrel']:.2f}"
+                scores = Scores()
+                scores.add(labels, truth)
+                found = results({"none": scores})
+                summary += f", absrel {scores.absrel:.2f}"
             shown = list(range(0, frames, max(1, frames // SHOWN)))[:SHOWN]
             depth_panel(
                 job.sample_path("labels.png"), self.demos.images[rows][shown], labels[shown],
@@ -74,4 +75,4 @@ class Labelling:
             )  # fmt: skip
             job.events.sample("labels", "samples/labels.png", "demonstrations: input, pseudo depth, true depth")
         job.events.artifact("labels", summary)
-        job.events.done(results, summary)
+        job.events.done(found, summary)

@@ -27,13 +27,6 @@ def absrel(pred: F32, truth: F32) -> float:
     return float((error[some] / pixels[some]).mean()) if some.any() else float("nan")
 
 
-def within(pred: F32, truth: F32, factor: float = 1.25) -> tuple[int, int]:
-    """Of the measured pixels, how many are right within a factor, and how many there are (δ₁ of the literature)."""
-    valid = measured(truth)
-    p, t = pred[valid], truth[valid]
-    return int(np.count_nonzero(np.maximum(p / t, t / np.maximum(p, 1e-6)) < factor)), int(valid.sum())
-
-
 def best_constant(truth: F32) -> float:
     """The one depth in metres that has the least `absrel` on these pictures: what can be had without looking.
 
