@@ -90,7 +90,7 @@ def test_joint_training_with_all_its_parts_resumes_bit_for_bit(
     done = second.events("done")[0]["metrics"]
     assert done.keys() >= {"loss.flow", "loss.depth", "depth.absrel.random_camera"}
     assert {p.name for p in second.output("policy").iterdir()} == {
-        "model.safetensors", "config.json", "normalisation.json", "vocabulary.json"
+        "model.safetensors", "config.json", "statistics.json", "vocabulary.json", "README.md"
     }  # fmt: skip
 
 

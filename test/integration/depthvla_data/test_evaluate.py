@@ -2,7 +2,6 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from depthvla.evaluation.trials import TrialRecord, placement_of, read_trials
@@ -16,18 +15,20 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy that has learnt nothing, as a folder."""
     import torch
 
-    from depthvla.model import normalisation
+    from depthvla.data.statistics import Both, Spread, Statistics
     from depthvla.model.depthvla import DepthVLA
-    from depthvla.model.files import save_model
-    from depthvla.model.policy import KIND
+    from depthvla.model.export import Made, export_policy
+    from depthvla.model.normalisation import Normalisation
     from depthvla.model.presets import PRESETS
 
     folder = tmp_path_factory.mktemp("policy")
     torch.manual_seed(3)
-    save_model(folder, KIND, PRESETS["tiny"], DepthVLA(PRESETS["tiny"]).state_dict())
-    rng = np.random.default_rng(0)
-    spread = rng.normal(size=(50, 4)).astype(np.float32)
-    normalisation.write(folder, normalisation.measure(spread, spread))
+    spread = Spread([50] * 4, [0.0] * 4, [1.0] * 4, [-3.0] * 4, [3.0] * 4, [-2.5] * 4, [2.5] * 4)
+    both = Both(spread, spread)
+    export_policy(
+        folder, PRESETS["tiny"], DepthVLA(PRESETS["tiny"]).state_dict(), Normalisation(Statistics(both, {})),
+        cameras=["corner2"], instructions=["open the drawer"], blind=False, made=Made("train", "0", {}, {}),
+    )  # fmt: skip
     return folder
 
 

@@ -1,18 +1,17 @@
 import dataclasses
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from depthvla.model import normalisation
 from depthvla.model.config import ModelConfig
 from depthvla.model.depthvla import DepthVLA
 from depthvla.model.files import save_model
-from depthvla.model.policy import BATCH, KIND, Policy
+from depthvla.model.policy import BATCH, Policy
 from depthvla.model.presets import PRESETS
 from depthvla.runtime.failure import WorkerError
 
@@ -27,15 +26,8 @@ def small() -> ModelConfig:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, small: ModelConfig) -> Path:
-    rng = np.random.default_rng(0)
-    stats = normalisation.measure(
-        rng.normal(2, 3, (50, small.state)).astype(np.float32),
-        rng.normal(0.1, 0.3, (50, small.actions)).astype(np.float32),
-    )
-    save_model(tmp_path, KIND, small, DepthVLA(small).state_dict())
-    normalisation.write(tmp_path, stats)
-    return tmp_path
+def folder(export: Callable[..., Path], small: ModelConfig) -> Path:
+    return export(small)
 
 
 def seen(c: ModelConfig, n: int) -> Seen:
@@ -71,13 +63,12 @@ def test_noise_comes_from_the_seed_alone(folder: Path, small: ModelConfig) -> No
     assert np.abs(policy.act(one[0], one[1], one[2], [7]) - first).max() > 1e-3
 
 
-def test_actions_are_in_the_units_of_the_environment_and_inside_its_bounds(folder: Path, small: ModelConfig) -> None:
+def test_actions_are_in_the_units_of_the_data_and_not_cut(folder: Path, small: ModelConfig) -> None:
     policy = Policy.load(folder)
-    actions = policy.act(*seen(small, 4))
+    actions = policy.act(*seen(small, 16))
     assert actions.dtype == np.float32
-    assert np.abs(actions).max() <= 1
-    raw = np.array([[0.3, -0.2, 0.9, 0.0]], np.float32)
-    assert_allclose(policy.stats.action_back(policy.stats.action(raw)), raw, atol=1e-6)
+    # Their spread in the data is 1.2 at the 99th percentile, and more or less random noise comes out.
+    assert 1.2 < np.abs(actions).max() < 12
 
 
 def test_the_untrained_policy_has_the_same_shape_and_other_weights(folder: Path, small: ModelConfig) -> None:
@@ -88,29 +79,10 @@ def test_the_untrained_policy_has_the_same_shape_and_other_weights(folder: Path,
     assert np.abs(untrained.act(*seen(small, 2)) - trained.act(*seen(small, 2))).max() > 1e-3
 
 
-def test_a_blind_policy_sees_black(folder: Path, small: ModelConfig) -> None:
+def test_a_blind_policy_sees_black(export: Callable[..., Path], small: ModelConfig) -> None:
     images, *rest = seen(small, 2)
-    body = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**body, "blind": True}))
-    blind = Policy.load(folder)
+    blind = Policy.load(export(small, blind=True))
     assert_array_equal(blind.act(images, *rest), blind.act(np.zeros_like(images), *rest))
-
-
-def test_normalisation_that_was_changed_since_training_is_refused(folder: Path) -> None:
-    path = folder / "normalisation.json"
-    body = json.loads(path.read_text())
-    body["state_mean"][0] += 1e-9
-    path.write_text(json.dumps(body))
-    with pytest.raises(WorkerError, match="hash differs"):
-        Policy.load(folder)
-
-
-def test_normalisation_survives_being_written_to_the_last_bit(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    stats = normalisation.measure(rng.normal(size=(9, 3)).astype(np.float32), np.zeros((9, 2), np.float32))
-    normalisation.write(tmp_path, stats)
-    assert normalisation.read(tmp_path) == stats
-    assert stats.action_std == [normalisation.SMALLEST] * 2
 
 
 def test_a_folder_of_another_kind_is_refused(folder: Path, small: ModelConfig) -> None:

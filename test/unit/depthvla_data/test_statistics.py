@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from depthvla.data import measure_statistics as measuring
 from depthvla.data import statistics as stats
 from depthvla.data.mixture import MixtureSettings
 from depthvla.data.mixture_file import open_mixture
@@ -21,7 +22,7 @@ Write = Callable[..., None]
 def test_of_one_dataset_they_are_numpys(tmp_path: Path, record: Make, write_v3: Write) -> None:
     recordings = [record(i, 4 + i) for i in range(6)]
     write_v3(tmp_path, recordings, 2)
-    measured = stats.measure_statistics(open_mixture(tmp_path, MixtureSettings()))
+    measured = measuring.measure_statistics(open_mixture(tmp_path, MixtureSettings()))
     action = np.concatenate([r.action for r in recordings])
     spread = measured.mixture.action
     assert spread.count == [len(action)] * 2
@@ -42,7 +43,7 @@ def test_quantiles_of_a_mixture_are_of_what_training_sees(tmp_path: Path, record
             {"datasets": [{"path": "few", "weight": 1}, {"path": "many", "weight": 2, "action_dimensions": [1, -1]}]}
         )
     )
-    measured = stats.measure_statistics(open_mixture(tmp_path, MixtureSettings()))
+    measured = measuring.measure_statistics(open_mixture(tmp_path, MixtureSettings()))
     # Each frame of `few` counts as two of `many`: 3 * 2 to 12, which is 1 to 2.
     seen = np.concatenate([few.action[:, 0].repeat(2), many.action[:, 1]]).astype(np.float64)
     assert_allclose(measured.mixture.action.mean[0], seen.mean(), rtol=1e-6)
@@ -59,26 +60,18 @@ def test_of_very_many_frames_every_nth_is_looked_at(
 ) -> None:
     recordings = [record(i, 11) for i in range(4)]
     write_v21(tmp_path, recordings)
-    monkeypatch.setattr(stats, "SAMPLED", 15)
-    spread = stats.measure_statistics(open_mixture(tmp_path, MixtureSettings())).mixture.action
+    monkeypatch.setattr(measuring, "SAMPLED", 15)
+    spread = measuring.measure_statistics(open_mixture(tmp_path, MixtureSettings())).mixture.action
     action = np.concatenate([r.action for r in recordings])
     assert spread.count == [44, 44]
     assert_allclose(spread.q99, np.quantile(action[::3].astype(np.float64), 0.99, axis=0), rtol=1e-6)
-
-
-def test_the_first_percentile_becomes_minus_one_and_what_stands_still_stays(tmp_path: Path) -> None:
-    spread = stats.Spread([9, 9], [0, 5], [1, 0], [-2, 5], [4, 5], [-1, 5], [3, 5])
-    x = np.array([[-1, 5], [3, 5], [1, 5.5]], np.float32)
-    unit = stats.to_unit(x, spread)
-    assert_allclose(unit, [[-1, 0], [1, 0], [0, 0.5]])
-    assert_allclose(stats.from_unit(unit, spread), x)
 
 
 def test_what_is_written_is_read_and_what_was_changed_is_an_error(
     tmp_path: Path, record: Make, write_v21: Write
 ) -> None:
     write_v21(tmp_path / "data", [record(0, 9)])
-    measured = stats.measure_statistics(open_mixture(tmp_path / "data", MixtureSettings()))
+    measured = measuring.measure_statistics(open_mixture(tmp_path / "data", MixtureSettings()))
     stats.write_statistics(tmp_path, measured)
     assert stats.read_statistics(tmp_path) == measured
     path = tmp_path / stats.FILE
@@ -97,9 +90,9 @@ def test_broken_episodes_are_left_out_up_to_the_share(tmp_path: Path, record: Ma
     write_v21(tmp_path, [record(i, 5) for i in range(4)])
     (tmp_path / "data/chunk-000/episode_000002.parquet").write_bytes(b"no")
     mixture = open_mixture(tmp_path, MixtureSettings(bad_share=0.3))
-    assert stats.measure_statistics(mixture).mixture.action.count == [15, 15]
+    assert measuring.measure_statistics(mixture).mixture.action.count == [15, 15]
     with pytest.raises(WorkerError, match="1 of 4 episodes are broken"):
-        stats.measure_statistics(open_mixture(tmp_path, MixtureSettings(bad_share=0.2)))
+        measuring.measure_statistics(open_mixture(tmp_path, MixtureSettings(bad_share=0.2)))
 
 
 def test_the_stage_leaves_them_and_says_what_it_skipped(tmp_path: Path, record: Make, write_v21: Write) -> None:

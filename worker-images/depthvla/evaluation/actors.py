@@ -47,6 +47,7 @@ class Looking:
         self.digest = self._policy.digest
 
     def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int]) -> NDArray[np.float32]:
+        # The world cuts actions to its own bounds.
         size = self._policy.image_size
         renderer = _renderer(worlds[0].task, size)
         # The policy keeps to one shape of batch by itself.

@@ -12,6 +12,7 @@ from depthvla.data.truth import load_truth
 from depthvla.labels.metrics import Scores, results
 from depthvla.labels.panels import depth_panel
 from depthvla.labels.sidecar import About, name_of, read_episode, to_millimetres, write_clip
+from depthvla.model.build import build
 from depthvla.model.depth import DepthExpert
 from depthvla.model.files import load_model
 from depthvla.runtime.failure import WorkerError
@@ -29,8 +30,7 @@ class Labelling:
         saved = load_model(job.input("labeller"), "depth-expert")
         self.job, self.batch_size, self.labeller = job, batch_size, saved.digest
         self.camera = read_info(job.input("demos") / FILE).cameras[0]
-        self.model = DepthExpert(saved.config)
-        self.model.load_state_dict(dict(saved.weights))
+        self.model = build(lambda: DepthExpert(saved.config), saved.weights, str(job.input("labeller")))
         self.demos = load_demos(job.input("demos"), saved.config.image)
         # Now, not after an hour of labelling: a truth that doesn't fit is told at once.
         self.truth = load_truth(job.input("truth"), saved.config.image) if job.has("truth") else None

@@ -1,77 +1,63 @@
-"""Means and spreads that put states and actions on one scale. They belong to a policy as its weights do."""
+"""States and actions on one scale: the 1st percentile becomes -1 and the 99th 1, as in openpi, dimension by dimension.
+
+Nothing is cut off: what lies outside the percentiles lies outside [-1, 1]. openpi adds 1e-6 to the distance between
+them; here a dimension that hardly moves is told apart instead, since 1e-6 would make its rarest value a million.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depthvla.runtime.failure import WorkerError
+from depthvla.data.statistics import Spread, Statistics
 
-FILE = "normalisation.json"
-SMALLEST = 0.01
-"""A dimension that hardly ever moves is not blown up to look as if it did."""
+STILL = 1e-4
+"""A dimension that moves by less, in its own unit, stands still."""
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Per dimension: (x − mean) / std. Lists, so that they are written and read without losing a bit."""
+    """The scales of a policy. They belong to it as its weights do: `digest` is the SHA-256 of the statistics."""
 
-    state_mean: list[float]
-    state_std: list[float]
-    action_mean: list[float]
-    action_std: list[float]
+    statistics: Statistics
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+        return self.statistics.digest
 
     def state(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``[…, S]`` in the environment's units -> normalised."""
-        return np.asarray((x - np.array(self.state_mean)) / np.array(self.state_std), np.float32)
+        """``[…, S]`` in the dataset's units -> normalised."""
+        return to_unit(x, self.statistics.mixture.state)
 
     def action(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``[…, A]`` in the environment's units -> normalised."""
-        return np.asarray((x - np.array(self.action_mean)) / np.array(self.action_std), np.float32)
+        """``[…, A]`` in the dataset's units -> normalised."""
+        return to_unit(x, self.statistics.mixture.action)
 
     def action_back(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``[…, A]`` normalised -> the environment's units."""
-        return np.asarray(x * np.array(self.action_std) + np.array(self.action_mean), np.float32)
+        """``[…, A]`` normalised -> the dataset's units."""
+        return from_unit(x, self.statistics.mixture.action)
 
 
-def measure(state: NDArray[np.float32], action: NDArray[np.float32]) -> Normalisation:
-    """Of all frames: state ``[N, S]``, action ``[N, A]``."""
-
-    def spread(x: NDArray[np.float32]) -> list[float]:
-        return [float(v) for v in np.maximum(x.std(axis=0, dtype=np.float64), SMALLEST)]
-
-    def middle(x: NDArray[np.float32]) -> list[float]:
-        return [float(v) for v in x.mean(axis=0, dtype=np.float64)]
-
-    return Normalisation(middle(state), spread(state), middle(action), spread(action))
+def to_unit(x: NDArray[np.float32], spread: Spread) -> NDArray[np.float32]:
+    """``[…, D]`` so that the 1st percentile becomes -1 and the 99th 1."""
+    middle, half = _scale(spread)
+    return np.asarray((x - middle) / half, np.float32)
 
 
-def write(folder: Path, n: Normalisation) -> None:
-    (folder / FILE).write_text(json.dumps({**asdict(n), "sha256": n.digest}, indent=2) + "\n")
+def from_unit(x: NDArray[np.float32], spread: Spread) -> NDArray[np.float32]:
+    """The inverse of `to_unit`."""
+    middle, half = _scale(spread)
+    return np.asarray(x * half + middle, np.float32)
 
 
-def read(folder: Path) -> Normalisation:
-    """Reads it.
+def _scale(spread: Spread) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What becomes 0, and what lies between it and 1.
 
-    Raises:
-        WorkerError: MODEL_INVALID when it is missing, or was changed since training.
+    Of a dimension that moves in less than one frame in fifty (a gripper that closes once) that is half its whole range;
+    of one that never moves it is 1 of its unit, so that noise isn't blown up.
     """
-    path = folder / FILE
-    try:
-        body = json.loads(path.read_text())
-        digest = body.pop("sha256")
-        n = Normalisation(**body)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WorkerError("MODEL_INVALID", f"{path} can't be read: {error}") from error
-    if n.digest != digest:
-        raise WorkerError("MODEL_INVALID", f"{path} is not what the policy was trained with: its hash differs")
-    return n
+    low, high = np.array(spread.q01), np.array(spread.q99)
+    half, most = (high - low) / 2, (np.array(spread.max) - np.array(spread.min)) / 2
+    return (low + high) / 2, np.where(half > STILL, half, np.where(most > STILL, most, 1.0))

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from depthvla.model import normalisation
+from depthvla.data.statistics import FILE as STATISTICS
+from depthvla.data.statistics import read_statistics
+from depthvla.model.build import build
 from depthvla.model.depthvla import DepthVLA
-from depthvla.model.files import Saved, load_model
+from depthvla.model.export import KIND
+from depthvla.model.files import CONFIG, Saved, load_model
+from depthvla.model.normalisation import Normalisation
 from depthvla.model.observation import Observation
 from depthvla.model.text import tokenize
 from depthvla.runtime import seeds
+from depthvla.runtime.config import Json
+from depthvla.runtime.failure import WorkerError
 
-KIND = "depthvla-policy"
 BATCH = 8
 """Rows of every forward pass. What comes out for one differs in its last bits between batch shapes, and between cuts
 of a batch over threads. So there is one shape and one thread: an action depends on what is seen and on the seed, and
@@ -25,37 +31,43 @@ on nothing else."""
 
 
 class Policy:
-    """Pictures, proprioception and an instruction in; a chunk of actions in the environment's units out."""
+    """Pictures, proprioception and an instruction in; a chunk of actions in the dataset's units out.
 
-    def __init__(self, saved: Saved, stats: normalisation.Normalisation, digest: str) -> None:
+    Attributes:
+        cameras: names of the pictures, in order.
+        blind: whether it sees black instead.
+        digest: names the weights.
+    """
+
+    def __init__(self, model: DepthVLA, stats: Normalisation, extra: Mapping[str, Json], digest: str) -> None:
         torch.use_deterministic_algorithms(True)
-        self.model = DepthVLA(saved.config).eval()
-        self.config = saved.config
+        self.model = model.eval()
+        self.config = model.config
         self.stats = stats
-        self.blind = bool(saved.extra.get("blind", False))
+        self.cameras = tuple(str(name) for name in cast("list[str]", extra["cameras"]))
+        self.blind = bool(extra["blind"])
         self.digest = digest
-        self.horizon = saved.config.horizon
-        self.image_size = saved.config.image
+        self.horizon = self.config.horizon
+        self.image_size = self.config.image
 
     @staticmethod
-    def load(folder: Path) -> Policy:
-        """Reads the folder that `train_vla` wrote.
+    def load(folder: Path | str) -> Policy:
+        """Reads the folder that `train_vla` wrote; its weights stay in their file until they are used.
 
         Raises:
-            WorkerError: MODEL_INVALID.
+            WorkerError: MODEL_INVALID, STATISTICS_INVALID, PRESET_MISMATCH.
         """
-        saved, stats = load_model(folder, KIND), normalisation.read(folder)
-        policy = Policy(saved, stats, saved.digest)
-        policy.model.load_state_dict(dict(saved.weights))
-        return policy
+        saved, stats = _read(Path(folder))
+        model = build(lambda: DepthVLA(saved.config), saved.weights, str(folder))
+        return Policy(model, stats, saved.extra, saved.digest)
 
     @staticmethod
-    def untrained(folder: Path, seed: int = 0) -> Policy:
+    def untrained(folder: Path | str, seed: int = 0) -> Policy:
         """The same policy before it learnt anything: random weights, everything else as in the folder."""
-        saved, stats = load_model(folder, KIND), normalisation.read(folder)
+        saved, stats = _read(Path(folder))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.number("untrained", seed))
-            return Policy(saved, stats, f"untrained-{seed}-{saved.digest[:16]}")
+            return Policy(DepthVLA(saved.config), stats, saved.extra, f"untrained-{seed}-{saved.digest[:16]}")
 
     @torch.inference_mode()
     def act(
@@ -69,12 +81,12 @@ class Policy:
 
         Args:
             images: uint8 ``[B, H, W, 3]`` of `image_size`.
-            state: float32 ``[B, S]`` in the environment's units.
+            state: float32 ``[B, S]`` in the dataset's units.
             instructions: B sentences.
             seed: B numbers, from which the noise of each is drawn.
 
         Returns:
-            float32 ``[B, horizon, A]`` in [−1, 1].
+            float32 ``[B, horizon, A]`` in the dataset's units. They aren't cut to any bounds: the robot knows its own.
         """
         words = tokenize(instructions, self.config.text)
         normal = torch.from_numpy(self.stats.state(state))
@@ -88,8 +100,7 @@ class Policy:
                 parts = [_pad(t[rows]) for t in (pictures, words, normal, noise)]
                 seen = Observation(parts[0][:, None], parts[1], parts[2])
                 out.append(self.model.act(seen, parts[3])[: len(images[rows])])
-        actions = self.stats.action_back(torch.cat(out).numpy())
-        return np.clip(actions, -1.0, 1.0)
+        return self.stats.action_back(torch.cat(out).numpy())
 
     @torch.inference_mode()
     def predict_depth(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -102,6 +113,23 @@ class Policy:
                 part = torch.from_numpy(np.ascontiguousarray(images[i : i + BATCH]))
                 out.append(self.model.look(_pad(part)).exp()[: len(part)])
         return torch.cat(out).numpy()
+
+
+def _read(folder: Path) -> tuple[Saved, Normalisation]:
+    """A policy's folder, with the statistics that it was trained with and no others."""
+    saved = load_model(folder, KIND)
+    for name in ("cameras", "blind", "statistics_sha256"):
+        if name not in saved.extra:
+            raise WorkerError("MODEL_INVALID", f"{folder / CONFIG}: '{name}' is missing")
+    stats = Normalisation(read_statistics(folder))
+    if stats.digest != saved.extra["statistics_sha256"]:
+        raise WorkerError(
+            "STATISTICS_INVALID",
+            f"{folder / STATISTICS} has the SHA-256 {stats.digest}, the policy was trained with "
+            f"{saved.extra['statistics_sha256']}",
+            hint="with other statistics its actions would be other motions: take the file that was exported with it",
+        )
+    return saved, stats
 
 
 def _pad(t: torch.Tensor) -> torch.Tensor:

@@ -21,9 +21,10 @@ class Config:
 )
 def run(job: Job, config: Config) -> None:
     """Computes the normalisation statistics of a dataset or a mixture of them, once."""
+    from depthvla.data.measure_statistics import measure_statistics
     from depthvla.data.mixture import MixtureSettings
     from depthvla.data.mixture_file import open_mixture
-    from depthvla.data.statistics import measure_statistics, write_statistics
+    from depthvla.data.statistics import write_statistics
 
     mixture = open_mixture(job.input("demos"), MixtureSettings(bad_share=config.bad_share), job.events.warning)
 

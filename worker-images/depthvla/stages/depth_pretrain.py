@@ -37,6 +37,7 @@ def run(job: Job, config: Config) -> None:
     """Pretrains the depth expert with the scale-invariant loss, and scores it on cameras never seen."""
     from depthvla.data.scenes import load_scenes
     from depthvla.labels.score import mean_log
+    from depthvla.model.build import build
     from depthvla.model.depth import DepthExpert
     from depthvla.model.files import save_model
     from depthvla.model.presets import PRESETS
@@ -65,8 +66,7 @@ def run(job: Job, config: Config) -> None:
         if job.rank != 0:
             return
         save_model(job.output("model"), "depth-expert", size, weights)
-        judged = DepthExpert(size)
-        judged.load_state_dict(weights)
+        judged = build(lambda: DepthExpert(size), weights, "model")
         pred = predict(judged, held_out.images)
         results = score_held_out(pred, frames)
         show_held_out(job, pred, frames, "held-out cameras: input, predicted depth, true depth")

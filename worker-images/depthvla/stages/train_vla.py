@@ -40,9 +40,10 @@ class Config:
         "demos": Port("lerobot-v3", "demonstrations"),
         "labels": Port("depth-labels", "pseudo depth of the demonstrations", required=False),
         "scenes": Port("rgbd-scenes", "pictures with depth from any camera, for the depth loss", required=False),
+        "statistics": Port("statistics", "for normalisation; else measured on the demonstrations", required=False),
         "depth_expert": Port("depth-expert", "where the depth expert starts from; else at random", required=False),
     },
-    outputs={"policy": Port("policy", "weights, config, normalisation and vocabulary")},
+    outputs={"policy": Port("policy", "weights, config, statistics and vocabulary")},
     distributed=True,
 )
 def run(job: Job, config: Config) -> None:
@@ -73,7 +74,7 @@ def run(job: Job, config: Config) -> None:
         weights = whole_state(model)
         if job.rank != 0:
             return
-        write_policy(job, config, size, data, weights)
+        write_policy(job, size, data, weights, config.blind)
         results = {f"loss.{k}": v for k, v in trained.losses.items()} | judge(job, size, weights, data.scenes)
         summary = ", ".join(f"{k} {v:.3f}" for k, v in trained.losses.items()) or None
         job.events.artifact("policy", summary)

@@ -29,6 +29,7 @@ D = TypeVar("D", "Batch", Observation)
 class JointData:
     demos: Demos
     stats: Normalisation
+    cameras: tuple[str, ...]
     labels: NDArray[np.float32] | None
     """Pseudo depth of the demonstrations, metres ``[N, H, W]``."""
     scenes: DepthFrames | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,18 +10,24 @@ from torch import Tensor
 
 from depthvla.data.demos import Demos, load_demos
 from depthvla.data.frames import DepthFrames
+from depthvla.data.measure_statistics import measure_statistics
+from depthvla.data.mixture import Mixture, MixtureSettings
+from depthvla.data.mixture_file import open_mixture
 from depthvla.data.scenes import load_scenes
+from depthvla.data.statistics import read_statistics
 from depthvla.labels.score import mean_log
 from depthvla.labels.sidecar import read_labels
-from depthvla.model import normalisation, text
+from depthvla.model import text
+from depthvla.model.build import build, copy_weights
 from depthvla.model.config import ModelConfig
 from depthvla.model.depthvla import DepthVLA
-from depthvla.model.files import load_model, save_model
-from depthvla.model.policy import KIND
+from depthvla.model.export import Made, export_policy
+from depthvla.model.files import load_model
+from depthvla.model.normalisation import Normalisation
 from depthvla.model.presets import PRESETS
-from depthvla.runtime.config import Json
 from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.job import Job
+from depthvla.runtime.versions import versions
 from depthvla.training.depth import predict, score_held_out, show_held_out
 from depthvla.training.joint import JointData
 
@@ -54,10 +59,33 @@ def read_data(job: Job, config: Config) -> JointData:
         scenes = load_scenes(job.input("scenes"), image, tell=job.events.warning)
     if wants_depth and labels is None and scenes is None:
         job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
-    stats = normalisation.measure(demos.state, demos.action)
+    mixture = open_mixture(job.input("demos"), MixtureSettings(), job.events.warning)
+    stats = read_normalisation(job, mixture, demos)
     if config.blind:
         demos = dataclasses.replace(demos, images=np.zeros_like(demos.images))
-    return JointData(demos, stats, labels, scenes)
+    return JointData(demos, stats, mixture.cameras, labels, scenes)
+
+
+def read_normalisation(job: Job, mixture: Mixture, demos: Demos) -> Normalisation:
+    """From the statistics that a job has computed, or else measured on these demonstrations in the same way.
+
+    Raises:
+        WorkerError: STATISTICS_INVALID, DATA_BROKEN.
+    """
+    if not job.has("statistics"):
+        return Normalisation(measure_statistics(mixture))
+    statistics = read_statistics(job.input("statistics"))
+    for name, spread, values in (
+        ("state", statistics.mixture.state, demos.state), ("action", statistics.mixture.action, demos.action)
+    ):  # fmt: skip
+        if len(spread.q01) != values.shape[1]:
+            raise WorkerError(
+                "STATISTICS_INVALID",
+                f"statistics: {name} has {len(spread.q01)} dimensions, that of the demonstrations {values.shape[1]}",
+                hint="compute them of these demonstrations",
+                exit_code=CONFIG,
+            )
+    return Normalisation(statistics)
 
 
 def size_of(config: Config, demos: Demos) -> ModelConfig:
@@ -83,36 +111,22 @@ def start_depth(job: Job, config: Config, model: DepthVLA, data: JointData) -> N
         return
     if job.has("depth_expert"):
         saved = load_model(job.input("depth_expert"), "depth-expert")
-        try:
-            model.depth.load_state_dict(dict(saved.weights))
-        except RuntimeError as error:
-            raise WorkerError(
-                "PRESET_MISMATCH",
-                f"the depth expert is of another size than preset {config.preset}",
-                hint="pretrain it with the same preset",
-                exit_code=CONFIG,
-            ) from error
+        copy_weights(model.depth, saved.weights, "depth_expert")
     elif data.scenes is not None:
         model.depth.start_at(mean_log(data.scenes.select("train").depth))
     if config.freeze_depth_expert:
         model.depth.requires_grad_(False)
 
 
-def write_policy(job: Job, config: Config, size: ModelConfig, data: JointData, weights: dict[str, Tensor]) -> None:
+def write_policy(job: Job, size: ModelConfig, data: JointData, weights: dict[str, Tensor], blind: bool) -> None:
     """Writes the output `policy`."""
-    folder = job.output("policy")
     sentences = data.demos.instructions
-    extra: dict[str, Json] = {
-        "blind": config.blind,
-        "instructions": sentences,
-        "normalisation_sha256": data.stats.digest,
-    }
-    save_model(folder, KIND, size, weights, extra)
-    normalisation.write(folder, data.stats)
-    words = sorted({w for s in sentences for w in text.words_of(s)})
-    buckets = {w: text.bucket_of(w, size.text) for w in words}
-    body = {"kind": "crc32", "buckets": size.text.vocabulary, "words": buckets}
-    (folder / "vocabulary.json").write_text(json.dumps(body, indent=2) + "\n")
+    inputs = {name: each.digest for name, each in sorted(job.inputs.items())}
+    export_policy(
+        job.output("policy"), size, weights, data.stats,
+        cameras=data.cameras, instructions=sentences, blind=blind,
+        made=Made(job.stage, job.job, inputs, versions()),
+    )  # fmt: skip
     for a, b in text.collisions(sentences, size.text):
         job.events.warning(f"the words {a!r} and {b!r} share a bucket: the policy can't tell them apart")
 
@@ -121,8 +135,7 @@ def judge(job: Job, size: ModelConfig, weights: dict[str, Tensor], scenes: Depth
     """What joint training left of the depth expert: AbsRel on held-out scenes; nothing without either."""
     if size.depth is None or scenes is None or not len(scenes.select("heldout")):
         return {}
-    model = DepthVLA(size)
-    model.load_state_dict(weights)
+    model = build(lambda: DepthVLA(size), weights, "policy")
     pred = predict(model.look, scenes.select("heldout").images)
     show_held_out(job, pred, scenes, "after joint training: input, predicted depth, true depth")
     return score_held_out(pred, scenes)
