@@ -11,8 +11,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from depthvla.data.libero import CAMERAS, Libero, write_libero
-from depthvla.data.mixture import Mixture, MixtureSettings, Part, Sample
+from depthvla.data.mixture import Mixture, MixtureSettings, Sample
 from depthvla.data.mixture_file import open_mixture
+from depthvla.data.parts import Part
 from depthvla.data.prefetch import Prefetch
 from depthvla.data.recording import Recording
 from depthvla.data.rlds import Rlds

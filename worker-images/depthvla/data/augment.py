@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from depthvla.data.frames import RgbdFrame
-from depthvla.data.pictures import Window, cut_depth, cut_image, cut_intrinsics, middle
+from depthvla.data.pictures import P, Window, cut_depth, cut_image, cut_intrinsics, middle
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Augmentation:
     """How much frames are varied; by default not at all.
 
     Attributes:
-        crop: smallest square to cut out anywhere, as a share of the largest that fits; 1 takes the middle one.
+        crop: smallest square to cut out anywhere, as a share of the largest that fits; 1 takes the middle one. What is
+            cut out and scaled looks as if through a longer lens: who is not told the focal length sees it too near.
         mirror: share of frames whose left and right are swapped: 0 wherever an instruction can say "left", or an
             action goes there.
         light: brightness and contrast change by up to this share; depth doesn't.
@@ -26,13 +28,28 @@ class Augmentation:
     mirror: float = 0.0
     light: float = 0.0
 
+    @property
+    def varies(self) -> bool:
+        return self.crop < 1 or self.mirror > 0 or self.light > 0
 
+
+PLAIN = Augmentation()
 FOR_DEPTH = Augmentation(crop=0.7, mirror=0.5, light=0.2)
 FOR_ACTIONS = Augmentation(crop=0.9, mirror=0.0, light=0.2)
 
 
 @dataclass(frozen=True)
-class Sample:
+class Change:
+    """What is done to one frame: a square of it, perhaps mirrored, in another light."""
+
+    window: Window
+    mirrored: bool = False
+    brightness: float = 1.0
+    contrast: float = 1.0
+
+
+@dataclass(frozen=True)
+class View:
     """A frame at the model's size.
 
     Attributes:
@@ -47,33 +64,57 @@ class Sample:
     intrinsics: NDArray[np.float32]
 
 
-def augment(frame: RgbdFrame, how: Augmentation, size: int, rng: np.random.Generator) -> Sample:
+def draw_change(how: Augmentation, height: int, width: int, rng: np.random.Generator) -> Change:
+    """What to do to a frame of that size; `rng` always gives the same count of numbers, whatever `how` says."""
+    side, down, across, mirror, bright, contrast = rng.random(6).tolist()
+    window = middle(height, width)
+    if how.crop < 1:
+        shorter = max(1, round(window.side * (how.crop + (1 - how.crop) * side)))
+        window = Window(int(down * (height - shorter + 1)), int(across * (width - shorter + 1)), shorter)
+    return Change(
+        window, mirror < how.mirror, 1 + how.light * (2 * bright - 1), 1 + how.light * (2 * contrast - 1)
+    )  # fmt: skip
+
+
+def change_image(image: NDArray[np.uint8], change: Change, size: int) -> NDArray[np.uint8]:
+    """uint8 ``[H, W, 3]`` to ``[size, size, 3]``."""
+    out = cut_image(image, change.window, size)
+    if change.mirrored:
+        out = np.ascontiguousarray(out[:, ::-1])
+    if (change.brightness, change.contrast) == (1.0, 1.0):
+        return out
+    levels = (np.arange(256) * change.brightness - 127.5) * change.contrast + 127.5
+    return np.asarray(cv2.LUT(out, np.rint(np.clip(levels, 0, 255)).astype(np.uint8)), np.uint8)
+
+
+def change_depth(depth: NDArray[P], picture: tuple[int, int], change: Change, size: int) -> NDArray[P]:
+    """Depth ``[h, w]`` of a picture of that (height, width), or what else is picked along with it."""
+    out = cut_depth(depth, picture, change.window, size)
+    return np.ascontiguousarray(out[:, ::-1]) if change.mirrored else out
+
+
+def change_intrinsics(intrinsics: NDArray[np.float32], change: Change, size: int) -> NDArray[np.float32]:
+    """Intrinsics ``[3, 3]`` of the picture."""
+    out = cut_intrinsics(intrinsics, change.window, size)
+    if change.mirrored:
+        out[0, 2] = size - 1 - out[0, 2]
+        out[0, 1] *= -1
+    return out
+
+
+def augment(frame: RgbdFrame, how: Augmentation, size: int, rng: np.random.Generator) -> View:
     """Cut, scale, mirror and relight a frame.
 
     Args:
         frame: to vary.
         how: how much.
         size: height and width of the result.
-        rng: always gives the same count of numbers, whatever `how` says.
+        rng: decides.
     """
-    side, down, across, mirror, bright, contrast = rng.random(6).tolist()
     height, width = frame.image.shape[:2]
-    window = middle(height, width)
-    if how.crop < 1:
-        shorter = max(1, round(window.side * (how.crop + (1 - how.crop) * side)))
-        window = Window(int(down * (height - shorter + 1)), int(across * (width - shorter + 1)), shorter)
-    image = cut_image(frame.image, window, size)
-    depth = cut_depth(frame.depth, (height, width), window, size)
-    intrinsics = cut_intrinsics(frame.intrinsics, window, size)
-    if mirror < how.mirror:
-        image, depth = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(depth[:, ::-1])
-        intrinsics[0, 2] = size - 1 - intrinsics[0, 2]
-        intrinsics[0, 1] *= -1
-    if how.light:
-        image = _relight(image, 1 + how.light * (2 * bright - 1), 1 + how.light * (2 * contrast - 1))
-    return Sample(image, depth, intrinsics)
-
-
-def _relight(image: NDArray[np.uint8], brightness: float, contrast: float) -> NDArray[np.uint8]:
-    levels = (np.arange(256) * brightness - 127.5) * contrast + 127.5
-    return np.asarray(np.rint(np.clip(levels, 0, 255)).astype(np.uint8)[image])
+    change = draw_change(how, height, width, rng)
+    return View(
+        change_image(frame.image, change, size),
+        change_depth(frame.depth, (height, width), change, size),
+        change_intrinsics(frame.intrinsics, change, size),
+    )

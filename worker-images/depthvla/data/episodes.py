@@ -75,7 +75,7 @@ class Wanted:
     Attributes:
         cameras: which; None is every colour camera.
         state, action: features that are put one after the other.
-        depth: depth cameras.
+        depth: depth cameras; None is those that go with the colour cameras by their names.
         instruction_part: of an instruction of several parts with ``@`` between them (Galaxea: the whole task, the step
             in Chinese, the step in English) the one to take, counted from 0.
         skip_first: frames to leave out at the start of each episode.
@@ -85,7 +85,7 @@ class Wanted:
     cameras: tuple[str, ...] | None = None
     state: tuple[str, ...] | None = None
     action: tuple[str, ...] | None = None
-    depth: tuple[str, ...] = ()
+    depth: tuple[str, ...] | None = ()
     instruction_part: int | None = None
     skip_first: int = 0
     transforms: tuple[str, ...] = ()
@@ -113,6 +113,10 @@ class EpisodeSource(Protocol):
     @property
     def cameras(self) -> tuple[str, ...]:
         """Those that are read, by the dataset's names."""
+
+    @property
+    def depths(self) -> tuple[str, ...]:
+        """The depth that it has, read or not, by the dataset's names."""
 
     @property
     def state_names(self) -> tuple[str, ...] | None:

@@ -13,14 +13,15 @@ v3.0 has many episodes in a file, found through tables::
     data/chunk-000/file-000.parquet
     videos/<camera key>/chunk-000/file-000.mp4
 
-Cameras are videos, or (dtype ``image``) encoded pictures in the tables.
+Cameras are videos, or (dtype ``image``) encoded pictures in the tables. Depth is such a picture with one channel of
+uint16 millimetres.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from depthvla.data.broken import BrokenData, broken
-from depthvla.data.episodes import Episode, LazyFrames, Wanted, part_of
-from depthvla.data.files import decode_picture
+from depthvla.data.depth_of_camera import wanted_depth
+from depthvla.data.episodes import Episode, LazyFrames, P, Wanted, part_of
+from depthvla.data.files import decode_millimetres, decode_picture
 from depthvla.data.lerobot_info import FILE, LeRobotInfo, read_info
 from depthvla.data.transforms import prepare, usable
 from depthvla.data.video_frames import Videos
@@ -67,7 +69,12 @@ class LeRobot:
         self.name = name or folder.name
         self.folder = folder
         self.info = read_info(folder / FILE)
+        self.depths = self.info.depths
         self.cameras = self._chosen_cameras()
+        self.depth = wanted_depth(self.wanted.depth, self.cameras, self.depths)
+        for unknown in set(self.depth) - set(self.depths):
+            problem = f"features has the depth {list(self.depths)} as pictures in the tables, not {unknown!r}"
+            raise broken(folder / FILE, problem)
         self.state = self.wanted.state or ("observation.state",)
         self.action = self.wanted.action or ("action",)
         self.tasks = [
@@ -91,7 +98,7 @@ class LeRobot:
     def read(self, index: int) -> Episode:
         """See `EpisodeSource`."""
         place = self._places[index]
-        pictures = tuple(name for name in self.cameras if not self.info.is_video(name))
+        pictures = tuple(name for name in (*self.cameras, *self.depth) if not self.info.is_video(name))
         columns = (*self.state, *self.action, "frame_index", "task_index", *pictures)
         rows = _table(place.table, columns, index)
         if len(rows) != place.length:
@@ -107,9 +114,14 @@ class LeRobot:
             state=np.concatenate([_matrix(place.table, rows, name) for name in self.state], axis=1),
             action=np.concatenate([_matrix(place.table, rows, name) for name in self.action], axis=1),
             cameras={
-                name: self._video(place, name) if self.info.is_video(name) else _pictures(place.table, rows, name)
+                name: (
+                    self._video(place, name)
+                    if self.info.is_video(name)
+                    else _pictures(place.table, rows, name, decode_picture)
+                )
                 for name in self.cameras
             },
+            depth={name: _pictures(place.table, rows, name, decode_millimetres) for name in self.depth},
         )
         return prepare(episode, self.wanted)
 
@@ -129,8 +141,6 @@ class LeRobot:
         return LazyFrames(place.length, lambda i: self._videos.picture(path, start + i / fps, fps))
 
     def _chosen_cameras(self) -> tuple[str, ...]:
-        if self.wanted.depth:
-            raise broken(self.folder / FILE, f"depth of {self.wanted.depth[0]!r} can't be read from a LeRobotDataset")
         there = self.info.cameras
         for name in self.wanted.cameras or ():
             if name not in there:
@@ -251,8 +261,7 @@ def _matrix(path: Path, rows: pa.Table, name: str) -> NDArray[np.float32]:
     return flat.reshape(len(rows), -1) if len(rows) else flat.reshape(0, 1)
 
 
-def _pictures(path: Path, rows: pa.Table, name: str) -> LazyFrames[np.uint8]:
+def _pictures(path: Path, rows: pa.Table, name: str, decode: Callable[[bytes, Path, str], NDArray[P]]) -> LazyFrames[P]:
     """Encoded pictures of a column; the bytes are kept, they are small."""
     encoded = [(cell or {}).get("bytes") for cell in rows[name].to_pylist()]
-
-    return LazyFrames(len(encoded), lambda i: decode_picture(encoded[i] or b"", path, f"column {name!r}, row {i}: "))
+    return LazyFrames(len(encoded), lambda i: decode(encoded[i] or b"", path, f"column {name!r}, row {i}: "))

@@ -36,6 +36,11 @@ class LeRobotInfo:
         """Colour cameras, as videos or as pictures."""
         return tuple(name for name, f in self.features.items() if f.get("dtype") in ("video", "image") and not _deep(f))
 
+    @property
+    def depths(self) -> tuple[str, ...]:
+        """Depth cameras that can be read: pictures in the tables."""
+        return tuple(name for name, f in self.features.items() if f.get("dtype") == "image" and _deep(f))
+
     def is_video(self, name: str) -> bool:
         return self.features[name].get("dtype") == "video"
 
@@ -84,9 +89,11 @@ def read_info(path: Path) -> LeRobotInfo:
 
 
 def _deep(feature: Mapping[str, object]) -> bool:
-    """Whether it is depth that was packed into a video, which is none of the colour cameras."""
-    return any(
-        isinstance(more, dict) and more.get("video.is_depth_map") is True
+    """Whether it is depth: it is said to be, or has one channel."""
+    shape = feature.get("shape")
+    one_channel = isinstance(shape, list) and (len(shape) == 2 or 1 in shape)
+    return one_channel or any(
+        isinstance(more, dict) and (more.get("video.is_depth_map") or more.get("is_depth_map")) is True
         for more in (feature.get("info"), feature.get("video_info"))
     )
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from depthvla.data.encoded import encode_png
 from depthvla.data.recording import Recording
 from depthvla.data.video import CODEC, PIXEL_FORMAT
 
@@ -84,6 +85,17 @@ def features_of(
             "names": list(names[name]) if name in names else None,
         }
     return features
+
+
+def depth_features(depth: Mapping[str, NDArray[np.uint16]]) -> dict[str, object]:
+    """`features` of info.json for depth as pictures in the tables, uint16 ``[T, H, W]`` by camera."""
+    names = ["height", "width", "channels"]
+    return {key_of(c): {"dtype": "image", "shape": [*d.shape[1:], 1], "names": names} for c, d in depth.items()}
+
+
+def pictures_column(pictures: NDArray[np.uint16]) -> pa.Array:
+    """A column of PNGs as LeRobot keeps pictures that are not videos."""
+    return pa.array([{"bytes": encode_png(p), "path": f"frame_{i:06d}.png"} for i, p in enumerate(pictures)])
 
 
 def table_of(parts: Sequence[Columns]) -> pa.Table:

@@ -9,8 +9,10 @@ from pathlib import Path
 from depthvla.data.lerobot_tables import (
     all_stats,
     columns_of,
+    depth_features,
     features_of,
     key_of,
+    pictures_column,
     table_of,
     thin,
     write_json,
@@ -33,7 +35,8 @@ def write_lerobot_v21(
     action_names: Sequence[str],
     chunk_size: int = 1000,
 ) -> None:
-    """Write a dataset with the cameras of its first recording; ``chunk_size`` episodes go into a folder."""
+    """Write a dataset with the cameras of its first recording, depth in the tables; ``chunk_size`` episodes go into a
+    folder."""
     cameras = list(recordings[0].images)
     tasks = list(dict.fromkeys(recording.instruction for recording in recordings))
     episodes, statistics, start = [], [], 0
@@ -41,7 +44,10 @@ def write_lerobot_v21(
         where = {"episode_chunk": index // chunk_size, "episode_index": index}
         columns = columns_of(recording, index, start, tasks.index(recording.instruction), fps)
         start += len(recording)
-        write_table(folder / DATA_PATH.format(**where), table_of([columns]))
+        table = table_of([columns])
+        for camera, depth in recording.depth.items():
+            table = table.append_column(key_of(camera), pictures_column(depth))
+        write_table(folder / DATA_PATH.format(**where), table)
         for camera in cameras:
             images = recording.images[camera]
             path = folder / VIDEO_PATH.format(video_key=key_of(camera), **where)
@@ -75,7 +81,7 @@ def write_lerobot_v21(
             "splits": {"train": f"0:{len(recordings)}"},
             "data_path": DATA_PATH,
             "video_path": VIDEO_PATH,
-            "features": features_of(columns, shapes, fps, named),
+            "features": features_of(columns, shapes, fps, named) | depth_features(recordings[0].depth),
         },
     )
 

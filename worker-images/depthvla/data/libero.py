@@ -10,6 +10,8 @@ One HDF5 file a task, ``<task>_demo.hdf5``::
         obs/ee_states       float64 [T, 6]: position, axis-angle
         obs/gripper_states  float64 [T, 2]
         obs/joint_states, obs/ee_pos, obs/ee_ori, robot_states, states, rewards, dones
+        obs/agentview_depth float32 [T, H, W, 1], metres, where episodes were played again to get it (the published
+                            files have none); the same way up as the pictures. uint16 is read as millimetres
 """
 
 from __future__ import annotations
@@ -19,15 +21,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from depthvla.data.broken import BrokenData, broken
+from depthvla.data.depth_of_camera import wanted_depth
 from depthvla.data.episodes import Episode, LazyFrames, Wanted
 from depthvla.data.recording import Recording
 from depthvla.data.transforms import prepare, usable
+from depthvla.data.truth import to_millimetres
 
 CAMERAS = ("agentview_rgb", "eye_in_hand_rgb")
 STATE = {"ee_states": 6, "gripper_states": 2}
@@ -42,6 +47,7 @@ class _Place:
     length: int
     instruction: str
     bottom_up: bool
+    depths: tuple[str, ...]
 
 
 class Libero:
@@ -61,8 +67,6 @@ class Libero:
     def __init__(self, folder: Path, wanted: Wanted | None = None, name: str | None = None) -> None:
         self.name = name or folder.name
         self.wanted = wanted = wanted or Wanted()
-        if wanted.depth:
-            raise broken(folder, f"depth of {wanted.depth[0]!r}: LIBERO's files have no metric depth")
         self.cameras = wanted.cameras or CAMERAS
         self.state = wanted.state or tuple(STATE)
         self.action = wanted.action or ("actions",)
@@ -78,6 +82,8 @@ class Libero:
                 self._places += _index(path, self.action[0])
             except BrokenData as error:
                 self.faults.append(error)
+        self.depths = self._places[0].depths if self._places else ()
+        self.depth = wanted_depth(wanted.depth, self.cameras, self.depths)
         # A few files stay open; one that is dropped here is closed when nobody reads from it any more.
         self._open = lru_cache(maxsize=8)(h5py.File)
         self.lengths = np.array([usable(p.length, wanted) for p in self._places], np.int64)
@@ -90,6 +96,7 @@ class Libero:
             state = np.concatenate([_matrix(group, f"obs/{name}") for name in self.state], axis=1)
             action = np.concatenate([_matrix(group, name) for name in self.action], axis=1)
             counts = {name: _pictures(group, f"obs/{name}") for name in self.cameras}
+            deep = {name: _depth(group, f"obs/{name}") for name in self.depth}
         except (OSError, KeyError, ValueError) as error:
             raise broken(place.path, f"{place.group}: {error}") from error
         episode = Episode(
@@ -100,18 +107,27 @@ class Libero:
             state=state,
             action=action,
             cameras={name: self._frames(place, f"obs/{name}", counts[name]) for name in self.cameras},
+            depth={name: self._depth(place, f"obs/{name}", deep[name]) for name in deep},
         )
         return prepare(episode, self.wanted)
 
     def _frames(self, place: _Place, name: str, length: int) -> LazyFrames[np.uint8]:
-        def load(i: int) -> NDArray[np.uint8]:
-            try:
-                picture = np.asarray(self._open(place.path)[place.group][name][i], np.uint8)
-            except (OSError, KeyError) as error:
-                raise broken(place.path, f"{place.group}/{name}, step {i}: {error}") from error
-            return np.ascontiguousarray(picture[::-1]) if place.bottom_up else picture
+        return LazyFrames(length, lambda i: np.asarray(self._picture(place, name, i), np.uint8))
+
+    def _depth(self, place: _Place, name: str, length: int) -> LazyFrames[np.uint16]:
+        def load(i: int) -> NDArray[np.uint16]:
+            depth = self._picture(place, name, i)
+            depth = depth[..., 0] if depth.ndim == 3 else depth
+            return depth if depth.dtype == np.uint16 else to_millimetres(depth)
 
         return LazyFrames(length, load)
+
+    def _picture(self, place: _Place, name: str, i: int) -> NDArray[Any]:
+        try:
+            picture = np.asarray(self._open(place.path)[place.group][name][i])
+        except (OSError, KeyError) as error:
+            raise broken(place.path, f"{place.group}/{name}, step {i}: {error}") from error
+        return np.ascontiguousarray(picture[::-1]) if place.bottom_up else picture
 
 
 def write_libero(folder: Path, tasks: Sequence[Sequence[Recording]]) -> None:
@@ -154,6 +170,8 @@ def _write_demo(group: h5py.Group, recording: Recording) -> None:
     group["obs/joint_states"] = np.zeros((length, 7))
     for camera, images in recording.images.items():
         group[f"obs/{camera}"] = images[:, ::-1]
+    for camera, depth in recording.depth.items():
+        group[f"obs/{camera}"] = (depth[:, ::-1, :, None] / 1000).astype(np.float32)
 
 
 def _index(path: Path, action: str) -> list[_Place]:
@@ -165,7 +183,8 @@ def _index(path: Path, action: str) -> list[_Place]:
             instruction = said if isinstance(said, str) else " ".join(map(str, said))
             bottom_up = str(data.attrs.get("macros_image_convention", _UPSIDE_DOWN)) == _UPSIDE_DOWN
             names = sorted((n for n in data if n.startswith("demo_")), key=lambda n: int(n.removeprefix("demo_")))
-            return [_Place(path, f"data/{n}", len(data[n][action]), instruction, bottom_up) for n in names]
+            depths = tuple(n for n in data[names[0]].get("obs", ()) if n.endswith("_depth")) if names else ()
+            return [_Place(path, f"data/{n}", len(data[n][action]), instruction, bottom_up, depths) for n in names]
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise broken(path, f"not a file of LIBERO's ({error})") from error
 
@@ -182,6 +201,14 @@ def _pictures(group: h5py.Group, name: str) -> int:
     if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
         raise ValueError(f"{name} is {pictures.dtype} {list(pictures.shape)}, expected uint8 [T, H, W, 3]")
     return len(pictures)
+
+
+def _depth(group: h5py.Group, name: str) -> int:
+    depth = _get(group, name)
+    if depth.dtype not in (np.uint16, np.float32) or depth.ndim not in (3, 4) or depth.shape[3:] not in ((), (1,)):
+        found = f"{depth.dtype} {list(depth.shape)}"
+        raise ValueError(f"{name} is {found}, expected float32 metres or uint16 millimetres, [T, H, W] or [T, H, W, 1]")
+    return len(depth)
 
 
 def _get(group: h5py.Group, name: str) -> h5py.Dataset:

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from depthvla.data.augment import PLAIN, Augmentation, Change, change_depth, change_image, draw_change
 from depthvla.data.broken import BrokenData, broken
-from depthvla.data.episodes import Episode, EpisodeSource
+from depthvla.data.episodes import Episode
+from depthvla.data.kept import Pictures, Recent
 from depthvla.data.order import FrameOrder, MixedOrder
-from depthvla.data.pictures import fit_image
+from depthvla.data.parts import Part, Shape, compare_parts, has, take
+from depthvla.data.pictures import middle
+from depthvla.data.pseudo_depth import PseudoDepth
+from depthvla.data.reading import plausible, view_problem
 from depthvla.data.skips import Skips
 from depthvla.runtime import seeds
 from depthvla.runtime.config import Json
@@ -28,26 +32,7 @@ from depthvla.runtime.failure import CONFIG, DATA_ERROR, WorkerError
 _TRIES = 100
 
 
-@dataclass(frozen=True)
-class Part:
-    """A dataset in a mixture.
-
-    Attributes:
-        weight: its share of the samples, relative to the others'.
-        cameras: the mixture's name of a camera -> the dataset's; None where it has none such (its pictures are then
-            black, and said not to be there). Without this, cameras keep the names that they have.
-        state, action: for each dimension of the mixture the dataset's, -1 where it has none such (it is then 0, and
-            said not to be there). Without this, dimensions are as they are.
-    """
-
-    source: EpisodeSource
-    weight: float = 1.0
-    cameras: Mapping[str, str | None] | None = None
-    state: tuple[int, ...] | None = None
-    action: tuple[int, ...] | None = None
-
-    def all_cameras(self) -> Mapping[str, str | None]:
-        return {name: name for name in self.source.cameras} if self.cameras is None else self.cameras
+Depth = Literal["none", "labels", "measured"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +47,8 @@ class Sample:
         action: float32 ``[horizon, A]``; past the end of the episode the last one again.
         past: bool ``[horizon]``, true past the end.
         has_state, has_action: bool ``[S]``, ``[A]``: which dimensions the dataset has.
+        depth: by the mixture's `depth_cameras`, float32 ``[size, size]``, metres along the axis, 0 = not known.
+        confidence: likewise, how sure pseudo depth is there, 0 to 1; 1 where nobody says.
     """
 
     dataset: str
@@ -75,6 +62,8 @@ class Sample:
     past: NDArray[np.bool_]
     has_state: NDArray[np.bool_]
     has_action: NDArray[np.bool_]
+    depth: Mapping[str, NDArray[np.float32]]
+    confidence: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +74,10 @@ class MixtureSettings:
         size: height and width of the pictures.
         window: episodes that are shuffled together, in each dataset.
         bad_share: of a dataset's episodes that may be broken.
+        unlabelled_share: of a dataset's clips whose labels may be missing or broken, where there are labels.
+        depth: where depth comes from: pseudo labels, or what the dataset measured (in a simulator: the truth).
+        augmentation: how pictures are varied, depth along with them; cameras of one sample each in another way.
+        keep_bytes: of decoded pictures that are kept in memory; a data set that fits is decoded once.
     """
 
     seed: int = 0
@@ -92,6 +85,10 @@ class MixtureSettings:
     size: int = 224
     window: int = 32
     bad_share: float = 0.01
+    unlabelled_share: float = 0.05
+    depth: Depth = "none"
+    augmentation: Augmentation = PLAIN
+    keep_bytes: int = 256 << 20
 
 
 class Mixture:
@@ -101,8 +98,13 @@ class Mixture:
         say: is told of what is left out.
 
     Raises:
-        WorkerError: MIXTURE_INVALID, naming the dataset and the field that doesn't go with the others';
+        WorkerError: MIXTURE_INVALID, naming the dataset and the field that doesn't go with the others'; LABELS_INVALID;
             DATA_BROKEN.
+
+    Attributes:
+        cameras: what the mixture calls them.
+        depth_cameras: those that have depth, in some dataset at least.
+        labels: the pseudo depth of each dataset.
     """
 
     def __init__(
@@ -126,11 +128,20 @@ class Mixture:
             FrameOrder(p.source.lengths, settings.window, seeds.number(settings.seed, "dataset", i))
             for i, p in enumerate(parts)
         ]
-        self._cache = _Cache(settings.window * len(parts))
+        self._episodes: Recent[Episode] = Recent(settings.window * len(parts))
+        self._pictures = Pictures(settings.keep_bytes)
         shapes = [self._shape_of(i) for i in range(len(parts))]
-        _compare(self.parts, shapes)
+        compare_parts(self.parts, shapes)
         self._widths = [(shape.state, shape.action) for shape in shapes]
+        # Of all datasets together: whether they fit is the question.
+        self._frames = sum(int(p.source.lengths.sum()) * len(p.all_cameras()) for p in parts)
         self.cameras = tuple(self.parts[0].all_cameras())
+        self.labels = self._open_labels(say)
+        deep = {camera for which in range(len(parts)) for camera in self._deep(which)}
+        self.depth_cameras = tuple(camera for camera in self.cameras if camera in deep)
+        if settings.depth != "none" and not deep:
+            raise WorkerError("MIXTURE_INVALID", f"depth: no dataset has depth of its own for any of the cameras "
+                              f"{list(self.cameras)}", exit_code=CONFIG)  # fmt: skip
 
     @property
     def digest(self) -> str:
@@ -181,7 +192,7 @@ class Mixture:
             at = draw if attempt == 0 else seeds.number(self.settings.seed, "instead", k, attempt) % order.total
             index, frame = order.at(at)
             try:
-                return self._make(which, index, frame)
+                return self._make(which, index, frame, k)
             except BrokenData as error:
                 self.skips[which].add(f"episode {index}", error)
         name = self.parts[which].source.name
@@ -194,24 +205,17 @@ class Mixture:
             WorkerError: DATA_BROKEN.
         """
         episode, part = self._read(which, index), self.parts[which]
-        return _take(episode.state, part.state), _take(episode.action, part.action)
+        return take(episode.state, part.state), take(episode.action, part.action)
 
     def dimensions(self, which: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which dimensions of state and action a dataset has."""
         part, (state, action) = self.parts[which], self._widths[which]
-        return _has(part.state, state), _has(part.action, action)
+        return has(part.state, state), has(part.action, action)
 
-    def _make(self, which: int, index: int, frame: int) -> Sample:
+    def _make(self, which: int, index: int, frame: int, k: int) -> Sample:
         part, s = self.parts[which], self.settings
         episode = self._read(which, index)
-        images, seen = {}, {}
-        for name, theirs in part.all_cameras().items():
-            seen[name] = theirs is not None
-            images[name] = (
-                np.zeros((s.size, s.size, 3), np.uint8)
-                if theirs is None
-                else fit_image(episode.cameras[theirs][frame], s.size)
-            )
+        views = {camera: self._look(which, index, frame, k, camera) for camera in self.cameras}
         ahead = frame + np.arange(s.horizon)
         has_state, has_action = self.dimensions(which)
         return Sample(
@@ -219,19 +223,78 @@ class Mixture:
             episode=index,
             frame=frame,
             instruction=episode.instruction(frame),
-            images=images,
-            seen=seen,
-            state=_take(episode.state[frame : frame + 1], part.state)[0],
-            action=_take(episode.action[np.minimum(ahead, len(episode) - 1)], part.action),
+            images={camera: view.image for camera, view in views.items()},
+            seen={camera: part.all_cameras()[camera] is not None for camera in self.cameras},
+            state=take(episode.state[frame : frame + 1], part.state)[0],
+            action=take(episode.action[np.minimum(ahead, len(episode) - 1)], part.action),
             past=ahead >= len(episode),
             has_state=has_state,
             has_action=has_action,
+            depth={camera: views[camera].depth for camera in self.depth_cameras},
+            confidence={camera: views[camera].confidence for camera in self.depth_cameras},
         )
+
+    def _look(self, which: int, index: int, frame: int, k: int, camera: str) -> _View:
+        """What a camera sees."""
+        s, theirs = self.settings, self.parts[which].all_cameras()[camera]
+        nothing = np.zeros((s.size, s.size), np.float32)
+        if theirs is None:
+            return _View(np.zeros((s.size, s.size, 3), np.uint8), nothing, nothing)
+        episode = self._read(which, index)
+        image = self._pictures.get((which, index, theirs), episode.cameras[theirs], frame, self._frames)
+        height, width = image.shape[:2]
+        change = Change(middle(height, width))
+        if s.augmentation.varies:
+            rng = np.random.default_rng(seeds.number(s.seed, "augment", k, camera))
+            change = draw_change(s.augmentation, height, width, rng)
+        seen = change_image(image, change, s.size)
+        found = self._depth(which, index, frame, camera, (height, width))
+        if found is None:
+            return _View(seen, nothing, nothing)
+        depth = change_depth(found[0], (height, width), change, s.size) * np.float32(0.001)
+        if found[1] is None:
+            return _View(seen, depth, np.ones_like(nothing))
+        return _View(seen, depth, change_depth(found[1], (height, width), change, s.size) * np.float32(1 / 255))
+
+    def _depth(
+        self, which: int, index: int, frame: int, camera: str, size: tuple[int, int]
+    ) -> tuple[NDArray[np.uint16], NDArray[np.uint8] | None] | None:
+        """Millimetres and confidence, as large as they are, or nothing."""
+        if camera not in self._deep(which):
+            return None
+        episode, labels = self._read(which, index), self.labels[which]
+        if labels is not None:
+            theirs = self.parts[which].all_cameras()[camera]
+            assert theirs is not None
+            return labels.at(self._pictures, index, episode, theirs, frame, size)
+        name = self.parts[which].all_depth()[camera]
+        frames = plausible(episode.depth[name], episode.path, f"episode {index}: {name}: ")
+        depth = self._pictures.get((which, index, name), frames, frame, self._frames)
+        if problem := view_problem(depth.shape, size):
+            raise broken(episode.path, f"episode {index}: {name}: {problem}")
+        return depth, None
+
+    def _deep(self, which: int) -> Mapping[str, str]:
+        """The mixture's cameras for which a dataset has depth, and its own name of that."""
+        part, labels = self.parts[which], self.labels[which]
+        if labels is not None:
+            cameras = part.all_cameras().items()
+            return {ours: theirs for ours, theirs in cameras if theirs is not None and theirs in labels.cameras}
+        return part.all_depth() if self.settings.depth == "measured" else {}
+
+    def _open_labels(self, say: Callable[[str], None]) -> list[PseudoDepth | None]:
+        s = self.settings
+        return [
+            PseudoDepth(p.labels, p.source, s.unlabelled_share, s.window, say)
+            if s.depth == "labels" and p.labels is not None
+            else None
+            for p in self.parts
+        ]
 
     def _read(self, which: int, index: int) -> Episode:
         """An episode, if its dimensions are those of its dataset's first."""
         source = self.parts[which].source
-        episode = self._cache.get((which, index), lambda: source.read(index))
+        episode = self._episodes.get((which, index), lambda: source.read(index))
         found = (episode.state.shape[1], episode.action.shape[1])
         for name, width, wanted in zip(("state", "action"), found, self._widths[which], strict=True):
             if width != wanted:
@@ -239,7 +302,7 @@ class Mixture:
                 raise broken(episode.path, problem)
         return episode
 
-    def _shape_of(self, which: int) -> _Shape:
+    def _shape_of(self, which: int) -> Shape:
         """Of the first episode that can be read."""
         source = self.parts[which].source
         for index in map(int, np.flatnonzero(source.lengths)):
@@ -248,79 +311,14 @@ class Mixture:
             except BrokenData as error:
                 self.skips[which].add(f"episode {index}", error)
             else:
-                return _Shape(episode.state.shape[1], episode.action.shape[1], tuple(episode.cameras))
+                return Shape(
+                    episode.state.shape[1], episode.action.shape[1], tuple(episode.cameras), tuple(episode.depth)
+                )
         raise WorkerError("DATA_BROKEN", f"{source.name}: no episode can be read", exit_code=DATA_ERROR)
 
 
 @dataclass(frozen=True)
-class _Shape:
-    state: int
-    action: int
-    cameras: tuple[str, ...]
-
-
-@dataclass
-class _Cache:
-    """The episodes read last."""
-
-    most: int
-    _kept: OrderedDict[tuple[int, int], Episode] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self, key: tuple[int, int], read: Callable[[], Episode]) -> Episode:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        episode = read()
-        with self._lock:
-            self._kept[key] = episode
-            while len(self._kept) > self.most:
-                self._kept.popitem(last=False)
-        return episode
-
-
-def _compare(parts: Sequence[Part], shapes: Sequence[_Shape]) -> None:
-    """Whether all datasets have the same cameras and dimensions, as far as can be known."""
-
-    def fail(part: Part, problem: str) -> WorkerError:
-        hint = "say which of its dimensions or cameras is which, with `state`, `action` or `cameras` of the dataset"
-        return WorkerError("MIXTURE_INVALID", f"{part.source.name}: {problem}", hint=hint, exit_code=CONFIG)
-
-    first = parts[0]
-    widths: dict[str, int] = {}
-    for part, shape in zip(parts, shapes, strict=True):
-        for ours, theirs in part.all_cameras().items():
-            if theirs is not None and theirs not in shape.cameras:
-                raise fail(part, f"cameras: {ours} is {theirs!r}, but its cameras are {list(shape.cameras)}")
-        if set(part.all_cameras()) != set(first.all_cameras()):
-            raise fail(
-                part, f"cameras are {sorted(part.all_cameras())}, those of {first.source.name} "
-                f"{sorted(first.all_cameras())}"
-            )  # fmt: skip
-        for name, taken, width in (("state", part.state, shape.state), ("action", part.action, shape.action)):
-            if taken is not None and any(not -1 <= i < width for i in taken):
-                raise fail(part, f"{name} is {list(taken)}, but it has {width} dimensions, 0 to {width - 1}")
-            here = width if taken is None else len(taken)
-            if widths.setdefault(name, here) != here:
-                raise fail(part, f"{name} has {here} dimensions, that of {first.source.name} {widths[name]}")
-    for name in ("state", "action"):
-        named = [(p, getattr(p.source, f"{name}_names")) for p in parts if getattr(p, name) is None]
-        known = [(p, names) for p, names in named if names is not None]
-        for part, names in known[1:]:
-            if names != known[0][1]:
-                raise fail(
-                    part, f"{name} is {', '.join(names)}; that of {known[0][0].source.name} {', '.join(known[0][1])}"
-                )  # fmt: skip
-
-
-def _take(values: NDArray[np.float32], taken: tuple[int, ...] | None) -> NDArray[np.float32]:
-    """Dimensions of ``[T, D]`` in the mixture's order, 0 where there is none."""
-    if taken is None:
-        return values
-    index = np.array(taken)
-    return np.where(index >= 0, values[:, index], np.float32(0))
-
-
-def _has(taken: tuple[int, ...] | None, width: int) -> NDArray[np.bool_]:
-    return np.ones(width, np.bool_) if taken is None else np.array(taken) >= 0
+class _View:
+    image: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    confidence: NDArray[np.float32]

@@ -12,7 +12,8 @@
 ``path`` is relative to the file. The rest may be left out. ``like`` names what is known of a published dataset
 (like.py), and the fields beside it change that; ``state`` and ``action`` are names of features, ``state_dimensions``
 and ``action_dimensions`` say for each of the mixture's dimensions the dataset's, -1 for none; ``transforms`` are names
-of transforms.py. See `Part` and `Wanted`.
+of transforms.py; ``depth`` says what the dataset calls the depth of a camera, where names don't say it (see
+depth_of_camera.py). See `Part` and `Wanted`.
 """
 
 from __future__ import annotations
@@ -26,39 +27,59 @@ from depthvla.data.datasets import format_of, open_dataset
 from depthvla.data.episodes import Wanted
 from depthvla.data.files import read_json
 from depthvla.data.like import LIKE
-from depthvla.data.mixture import Mixture, MixtureSettings, Part
+from depthvla.data.mixture import Mixture, MixtureSettings
+from depthvla.data.parts import Part
 from depthvla.data.transforms import TRANSFORMS
 from depthvla.runtime.failure import CONFIG, WorkerError
 
 FILE = "mixture.json"
 
 
-def open_mixture(folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None) -> Mixture:
+def open_mixture(
+    folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None, labels: Path | None = None
+) -> Mixture:
     """The mixture that a folder describes, or the one dataset that it is.
 
+    Args:
+        folder: with `FILE` in it, or a dataset.
+        settings: of the mixture. Where depth is measured, the depth that goes with the cameras is read, too.
+        say: is told of what is left out.
+        labels: where `settings.depth` is `labels`: of a mixture a folder for each dataset, by its name; of one dataset
+            its labels.
+
     Raises:
-        WorkerError: MIXTURE_INVALID, DATA_BROKEN, naming the file and the field.
+        WorkerError: MIXTURE_INVALID, LABELS_INVALID, DATA_BROKEN, naming the file and the field.
     """
     path = folder / FILE
-    parts = _read_parts(path) if path.is_file() else [Part(open_dataset(folder))]
+    base = Wanted(depth=None if settings.depth == "measured" else ())
+    parts = _read_parts(path, base) if path.is_file() else [Part(open_dataset(folder, base))]
+    if settings.depth == "labels":
+        if labels is None:
+            raise WorkerError("LABELS_INVALID", "depth is to come from labels, but there are none", exit_code=CONFIG)
+        parts = [replace(part, labels=_labels_of(labels, part, len(parts))) for part in parts]
     return Mixture(parts, settings, say)
 
 
-def _read_parts(path: Path) -> list[Part]:
+def _labels_of(folder: Path, part: Part, parts: int) -> Path | None:
+    own = folder / part.source.name
+    return own if own.is_dir() else folder if parts == 1 else None
+
+
+def _read_parts(path: Path, base: Wanted) -> list[Part]:
     file = read_json(path)
     entries = file.get("datasets") if isinstance(file, dict) else None
     if not isinstance(entries, list) or not entries:
         raise _invalid(path, "datasets", "missing, expected a list of them")
     if len(file) > 1:
         raise _invalid(path, next(k for k in file if k != "datasets"), "no such field")
-    parts = [_read_part(path, f"datasets[{i}]", entry) for i, entry in enumerate(entries)]
+    parts = [_read_part(path, f"datasets[{i}]", entry, base) for i, entry in enumerate(entries)]
     names = [part.source.name for part in parts]
     if len(set(names)) < len(names):
         raise _invalid(path, "datasets", f"their names are {names}: give those that are the same a `name`")
     return parts
 
 
-def _read_part(path: Path, where: str, entry: object) -> Part:
+def _read_part(path: Path, where: str, entry: object, base: Wanted) -> Part:
     if not isinstance(entry, dict):
         raise _invalid(path, where, f"is {entry!r}, expected an object")
     for name in entry:
@@ -71,12 +92,14 @@ def _read_part(path: Path, where: str, entry: object) -> Part:
     if "path" not in entry:
         raise _invalid(path, f"{where}.path", "missing")
     cameras = entry.get("cameras")
-    base = _like(path, where, entry)
-    lists = ("state", "action", "depth", "transforms")
+    base = replace(_like(path, where, entry), depth=base.depth)
+    lists = ("state", "action", "transforms")
     changes: dict[str, Any] = {name: tuple(entry[name]) for name in lists if name in entry}
     changes |= {name: entry[name] for name in ("instruction_part", "skip_first") if name in entry}
     if cameras is not None:
         changes["cameras"] = tuple(theirs for theirs in cameras.values() if theirs is not None)
+    if "depth" in entry and base.depth is None:
+        changes["depth"] = tuple(entry["depth"].values())
     wanted = replace(base, **changes)
     source = open_dataset(path.parent / entry["path"], wanted, entry.get("name"))
     return Part(
@@ -85,6 +108,7 @@ def _read_part(path: Path, where: str, entry: object) -> Part:
         cameras,
         tuple(entry["state_dimensions"]) if "state_dimensions" in entry else None,
         tuple(entry["action_dimensions"]) if "action_dimensions" in entry else None,
+        entry.get("depth"),
     )
 
 
@@ -139,7 +163,10 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "cameras": (_are_cameras, "for each camera the dataset's name of it, or null"),
     "state": _NAMES,
     "action": _NAMES,
-    "depth": _NAMES,
+    "depth": (
+        lambda v: isinstance(v, dict) and all(map(_is_text, v.values())),
+        "for each camera with depth the dataset's name of that",
+    ),
     "state_dimensions": _DIMENSIONS,
     "action_dimensions": _DIMENSIONS,
     "instruction_part": (lambda v: _is_whole(v, 0), "a whole number ≥ 0"),

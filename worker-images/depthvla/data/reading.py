@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from depthvla.data.broken import BrokenData
+from depthvla.data.episodes import LazyFrames
 from depthvla.data.frames import RgbdFrame, SceneRef
 from depthvla.runtime.failure import DATA_ERROR, WorkerError
 
@@ -147,12 +149,41 @@ def _picture_problem(frame: RgbdFrame, size: tuple[int, ...]) -> str | None:
 
 
 def _depth_problem(frame: RgbdFrame) -> str | None:
-    (height, width), (rows, columns) = frame.image.shape[:2], frame.depth.shape
+    height, width = frame.image.shape[:2]
+    if problem := view_problem(frame.depth.shape, (height, width)):
+        return problem
+    measured = frame.depth[np.isfinite(frame.depth) & (frame.depth > 0)]
+    return unit_problem(measured) if measured.size else "no pixel has a measured depth"
+
+
+def plausible(frames: LazyFrames[np.uint16], path: Path, where: str = "") -> LazyFrames[np.uint16]:
+    """Depth in millimetres that is looked at when it is read, as that of scenes is; all of it may be not measured.
+
+    Args:
+        path: the file that it is in; ``where`` in it, for messages.
+    """
+
+    def load(i: int) -> NDArray[np.uint16]:
+        depth = frames[i]
+        measured = depth[::4, ::4].ravel()
+        measured = measured[measured > 0]
+        if measured.size and (problem := unit_problem(measured * np.float32(0.001))):
+            raise BrokenData(path, f"{where}frame {i}: {problem}")
+        return depth
+
+    return LazyFrames(len(frames), load)
+
+
+def view_problem(depth: tuple[int, ...], picture: tuple[int, int]) -> str | None:
+    """Whether depth ``[h, w]`` can be of the same view as a picture of that (height, width)."""
+    (rows, columns), (height, width) = depth, picture
     if abs(columns / rows / (width / height) - 1) > 0.03:
         return f"{columns} x {rows} pixels of depth, the picture has {width} x {height}: not the same view"
-    measured = frame.depth[np.isfinite(frame.depth) & (frame.depth > 0)]
-    if not measured.size:
-        return "no pixel has a measured depth"
+    return None
+
+
+def unit_problem(measured: NDArray[np.float32]) -> str | None:
+    """Whether these depths, all measured, can be metres of rooms and tables."""
     middle = float(np.median(measured))
     if middle < _NEAREST:
         return f"half of all depths are below {middle:.3g} m: in metres, where millimetres are expected?"

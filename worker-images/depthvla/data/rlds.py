@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthvla.data.broken import BrokenData, broken
+from depthvla.data.depth_of_camera import wanted_depth
 from depthvla.data.episodes import Episode, LazyFrames, P, Wanted, part_of
 from depthvla.data.files import decode_millimetres, decode_picture
 from depthvla.data.tf_example import Feature, parse_example
@@ -69,6 +70,11 @@ class Rlds:
         self.name = name or folder.name
         self.folder = find_version(folder)
         self.features = read_features(self.folder)
+        self.depths = tuple(
+            name.removeprefix(f"{_SEEN}/")
+            for name, feature in self.features.items()
+            if name.startswith(f"{_SEEN}/") and feature.kind == "image" and feature.dtype == "uint16"
+        )
         self.wanted = self._complete(wanted or Wanted())
         self.cameras = self.wanted.cameras or ()
         self.verify = verify
@@ -118,8 +124,7 @@ class Rlds:
                 c: self._frames(place, index, _get(features, f"{_SEEN}/{c}"), c, decode_picture) for c in self.cameras
             },
             depth={
-                c: self._frames(place, index, _get(features, f"{_SEEN}/{c}"), c, decode_millimetres)
-                for c in self.wanted.depth
+                c: self._frames(place, index, _get(features, f"{_SEEN}/{c}"), c, decode_millimetres) for c in self.depth
             },
         )
 
@@ -148,9 +153,10 @@ class Rlds:
             state=wanted.state or ("state",),
             action=wanted.action or ("action",),
         )
+        self.depth = wanted_depth(full.depth, full.cameras or (), self.depths)
         self._state = [f"{_SEEN}/{name}" for name in full.state or ()]
         self._action = [f"steps/{name}" for name in full.action or ()]
-        pictures = [f"{_SEEN}/{name}" for name in (*(full.cameras or ()), *full.depth)]
+        pictures = [f"{_SEEN}/{name}" for name in (*(full.cameras or ()), *self.depth)]
         for name in (*self._state, *self._action, *pictures, _INSTRUCTION):
             if name not in self.features:
                 raise broken(self.folder / FEATURES, f"no feature {name}; there are {', '.join(sorted(self.features))}")

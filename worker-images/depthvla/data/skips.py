@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from depthvla.data.broken import BrokenData
 from depthvla.runtime.failure import DATA_ERROR, WorkerError
 
 
@@ -25,7 +24,7 @@ class Skips:
         self._say = say
         self._lock = threading.Lock()
 
-    def add(self, key: str, error: BrokenData) -> None:
+    def add(self, key: str, error: WorkerError) -> None:
         """One more; nothing where it is known already.
 
         Raises:
