@@ -20,13 +20,15 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from depthvla.model.export import Made, export_policy
     from depthvla.model.normalisation import Normalisation
     from depthvla.model.presets import PRESETS
+    from depthvla.model.words import HashedWords
 
     folder = tmp_path_factory.mktemp("policy")
     torch.manual_seed(3)
     spread = Spread([50] * 4, [0.0] * 4, [1.0] * 4, [-3.0] * 4, [3.0] * 4, [-2.5] * 4, [2.5] * 4)
     both = Both(spread, spread)
+    tiny = PRESETS["tiny"]
     export_policy(
-        folder, PRESETS["tiny"], DepthVLA(PRESETS["tiny"]).state_dict(), Normalisation(Statistics(both, {})),
+        folder, tiny, DepthVLA(tiny).state_dict(), Normalisation(Statistics(both, {})), HashedWords(tiny.text),
         cameras=["corner2"], instructions=["open the drawer"], blind=False, made=Made("train", "0", {}, {}),
     )  # fmt: skip
     return folder

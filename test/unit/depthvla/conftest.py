@@ -10,6 +10,7 @@ from depthvla.model.config import EncoderConfig, ExpertConfig, ModelConfig, Text
 from depthvla.model.depthvla import DepthVLA
 from depthvla.model.export import Made, export_policy
 from depthvla.model.normalisation import Normalisation
+from depthvla.model.text import open_tokenizer
 
 
 @pytest.fixture
@@ -43,8 +44,9 @@ def export(tmp_path: Path) -> Callable[..., Path]:
 
         both = Both(spread(config.state, 1), spread(config.actions, 2))
         folder = tmp_path / "policy"
+        tokenizer = open_tokenizer(config.text, tmp_path)
         export_policy(
-            folder, config, DepthVLA(config).state_dict(), Normalisation(Statistics(both, {"demos": both})),
+            folder, config, DepthVLA(config).state_dict(), Normalisation(Statistics(both, {"demos": both})), tokenizer,
             cameras=cameras, instructions=["open the drawer", "press the button"], blind=blind,
             made=Made("train", "0123", {"demos": "4567"}, {"torch": "2"}),
         )  # fmt: skip

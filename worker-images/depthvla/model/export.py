@@ -12,11 +12,11 @@ from pathlib import Path
 from torch import Tensor
 
 from depthvla.data.statistics import write_statistics
-from depthvla.model import text
 from depthvla.model.card import write_card
 from depthvla.model.config import ModelConfig
-from depthvla.model.files import save_model, write_json
+from depthvla.model.files import save_model
 from depthvla.model.normalisation import Normalisation
+from depthvla.model.text import Tokenizer
 from depthvla.runtime.config import Json
 
 KIND = "depthvla-policy"
@@ -43,6 +43,7 @@ def export_policy(
     config: ModelConfig,
     weights: Mapping[str, Tensor],
     stats: Normalisation,
+    tokenizer: Tokenizer,
     *,
     cameras: Sequence[str],
     instructions: Sequence[str],
@@ -62,11 +63,10 @@ def export_policy(
     folder.mkdir(parents=True, exist_ok=True)
     cameras = [_short(name) for name in cameras]
     write_statistics(folder, stats.statistics)
-    words = sorted({w for s in instructions for w in text.words_of(s)})
-    buckets = {w: text.bucket_of(w, config.text) for w in words}
-    write_json(folder / "vocabulary.json", {"kind": "crc32", "buckets": config.text.vocabulary, "words": buckets})
+    tokenizer.write(folder, instructions)
     extra: dict[str, Json] = {
-        "cameras": cameras, "blind": blind, "statistics_sha256": stats.digest, "made": asdict(made)
+        "cameras": cameras, "blind": blind, "made": asdict(made),
+        "statistics_sha256": stats.digest, "tokenizer_sha256": tokenizer.digest,
     }  # fmt: skip
     digest = save_model(folder, KIND, config, weights, extra)
     write_card(folder, config, cameras=cameras, instructions=instructions, extra=extra, digest=digest)

@@ -19,7 +19,7 @@ from depthvla.model.export import KIND
 from depthvla.model.files import CONFIG, Saved, load_model
 from depthvla.model.normalisation import Normalisation
 from depthvla.model.observation import Observation
-from depthvla.model.text import tokenize
+from depthvla.model.text import Tokenizer, open_tokenizer, tokenize
 from depthvla.runtime import seeds
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import WorkerError
@@ -39,11 +39,14 @@ class Policy:
         digest: names the weights.
     """
 
-    def __init__(self, model: DepthVLA, stats: Normalisation, extra: Mapping[str, Json], digest: str) -> None:
+    def __init__(
+        self, model: DepthVLA, stats: Normalisation, tokenizer: Tokenizer, extra: Mapping[str, Json], digest: str
+    ) -> None:
         torch.use_deterministic_algorithms(True)
         self.model = model.eval()
         self.config = model.config
         self.stats = stats
+        self.tokenizer = tokenizer
         self.cameras = tuple(str(name) for name in cast("list[str]", extra["cameras"]))
         self.blind = bool(extra["blind"])
         self.digest = digest
@@ -57,17 +60,18 @@ class Policy:
         Raises:
             WorkerError: MODEL_INVALID, STATISTICS_INVALID, PRESET_MISMATCH.
         """
-        saved, stats = _read(Path(folder))
+        saved, stats, tokenizer = _read(Path(folder))
         model = build(lambda: DepthVLA(saved.config), saved.weights, str(folder))
-        return Policy(model, stats, saved.extra, saved.digest)
+        return Policy(model, stats, tokenizer, saved.extra, saved.digest)
 
     @staticmethod
     def untrained(folder: Path | str, seed: int = 0) -> Policy:
         """The same policy before it learnt anything: random weights, everything else as in the folder."""
-        saved, stats = _read(Path(folder))
+        saved, stats, tokenizer = _read(Path(folder))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.number("untrained", seed))
-            return Policy(DepthVLA(saved.config), stats, saved.extra, f"untrained-{seed}-{saved.digest[:16]}")
+            name = f"untrained-{seed}-{saved.digest[:16]}"
+            return Policy(DepthVLA(saved.config), stats, tokenizer, saved.extra, name)
 
     @torch.inference_mode()
     def act(
@@ -88,7 +92,7 @@ class Policy:
         Returns:
             float32 ``[B, horizon, A]`` in the dataset's units. They aren't cut to any bounds: the robot knows its own.
         """
-        words = tokenize(instructions, self.config.text)
+        words = tokenize(instructions, self.tokenizer)
         normal = torch.from_numpy(self.stats.state(state))
         pictures = torch.from_numpy(np.zeros_like(images) if self.blind else np.ascontiguousarray(images))
         shape = (self.horizon, self.config.actions)
@@ -115,10 +119,10 @@ class Policy:
         return torch.cat(out).numpy()
 
 
-def _read(folder: Path) -> tuple[Saved, Normalisation]:
-    """A policy's folder, with the statistics that it was trained with and no others."""
+def _read(folder: Path) -> tuple[Saved, Normalisation, Tokenizer]:
+    """A policy's folder, with the statistics and the tokenizer that it was trained with and no others."""
     saved = load_model(folder, KIND)
-    for name in ("cameras", "blind", "statistics_sha256"):
+    for name in ("cameras", "blind", "statistics_sha256", "tokenizer_sha256"):
         if name not in saved.extra:
             raise WorkerError("MODEL_INVALID", f"{folder / CONFIG}: '{name}' is missing")
     stats = Normalisation(read_statistics(folder))
@@ -129,7 +133,11 @@ def _read(folder: Path) -> tuple[Saved, Normalisation]:
             f"{saved.extra['statistics_sha256']}",
             hint="with other statistics its actions would be other motions: take the file that was exported with it",
         )
-    return saved, stats
+    tokenizer = open_tokenizer(saved.config.text, folder)
+    if tokenizer.digest != saved.extra["tokenizer_sha256"]:
+        message = f"{folder}: the tokenizer's SHA-256 is {tokenizer.digest}, the policy was trained with "
+        raise WorkerError("TOKENIZER_INVALID", message + str(saved.extra["tokenizer_sha256"]))
+    return saved, stats, tokenizer
 
 
 def _pad(t: torch.Tensor) -> torch.Tensor:

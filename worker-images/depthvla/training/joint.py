@@ -17,7 +17,7 @@ from depthvla.model.depthvla import DepthVLA, Prefix
 from depthvla.model.flow import draw_time, interpolate
 from depthvla.model.normalisation import Normalisation
 from depthvla.model.observation import Observation
-from depthvla.model.text import tokenize
+from depthvla.model.text import Tokenizer, tokenize
 from depthvla.runtime import seeds
 from depthvla.runtime.job import Job
 from depthvla.training.depth import draw_frames
@@ -30,6 +30,7 @@ class JointData:
     demos: Demos
     stats: Normalisation
     cameras: tuple[str, ...]
+    tokenizer: Tokenizer
     labels: NDArray[np.float32] | None
     """Pseudo depth of the demonstrations, metres ``[N, H, W]``."""
     scenes: DepthFrames | None
@@ -95,7 +96,7 @@ class JointLoss:
         chunks, past = data.demos.chunks(config.horizon)
         self.actions, self.keep = data.stats.action(chunks), ~past
         self.state = data.stats.state(data.demos.state)
-        self.words = tokenize(data.demos.instructions, config.text)[torch.from_numpy(data.demos.task).long()]
+        self.words = tokenize(data.demos.instructions, data.tokenizer)[torch.from_numpy(data.demos.task).long()]
         self.with_depth = config.depth is not None and s.depth_loss_weight > 0 and (
             data.labels is not None or data.scenes is not None
         )  # fmt: skip

@@ -17,7 +17,6 @@ from depthvla.data.scenes import load_scenes
 from depthvla.data.statistics import read_statistics
 from depthvla.labels.score import mean_log
 from depthvla.labels.sidecar import read_labels
-from depthvla.model import text
 from depthvla.model.build import build, copy_weights
 from depthvla.model.config import ModelConfig
 from depthvla.model.depthvla import DepthVLA
@@ -25,6 +24,7 @@ from depthvla.model.export import Made, export_policy
 from depthvla.model.files import load_model
 from depthvla.model.normalisation import Normalisation
 from depthvla.model.presets import PRESETS
+from depthvla.model.text import open_tokenizer
 from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.job import Job
 from depthvla.runtime.versions import versions
@@ -61,9 +61,11 @@ def read_data(job: Job, config: Config) -> JointData:
         job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
     mixture = open_mixture(job.input("demos"), MixtureSettings(), job.events.warning)
     stats = read_normalisation(job, mixture, demos)
+    folder = job.input("paligemma") if job.has("paligemma") else None
+    tokenizer = open_tokenizer(PRESETS[config.preset].text, folder)
     if config.blind:
         demos = dataclasses.replace(demos, images=np.zeros_like(demos.images))
-    return JointData(demos, stats, mixture.cameras, labels, scenes)
+    return JointData(demos, stats, mixture.cameras, tokenizer, labels, scenes)
 
 
 def read_normalisation(job: Job, mixture: Mixture, demos: Demos) -> Normalisation:
@@ -123,12 +125,13 @@ def write_policy(job: Job, size: ModelConfig, data: JointData, weights: dict[str
     sentences = data.demos.instructions
     inputs = {name: each.digest for name, each in sorted(job.inputs.items())}
     export_policy(
-        job.output("policy"), size, weights, data.stats,
+        job.output("policy"), size, weights, data.stats, data.tokenizer,
         cameras=data.cameras, instructions=sentences, blind=blind,
         made=Made(job.stage, job.job, inputs, versions()),
     )  # fmt: skip
-    for a, b in text.collisions(sentences, size.text):
-        job.events.warning(f"the words {a!r} and {b!r} share a bucket: the policy can't tell them apart")
+    if pairs := data.tokenizer.collisions(sentences):
+        shown = ", ".join(f"{a!r} and {b!r}" for a, b in pairs[:5])
+        job.events.warning(f"{len(pairs)} pairs of words share a number, the policy can't tell them apart: {shown}")
 
 
 def judge(job: Job, size: ModelConfig, weights: dict[str, Tensor], scenes: DepthFrames | None) -> dict[str, float]:
