@@ -56,3 +56,15 @@ def test_a_changed_job_file_is_read_or_refused_with_a_sentence(seed: int, tmp_pa
             assert isinstance(told.config, dict)
         except WorkerError as error:
             assert error.code == "JOB_FILE_INVALID"  # noqa: PT017
+
+
+def test_a_secret_is_read_from_its_file_and_is_none_where_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text(json.dumps(WHOLE))
+    job = read_job(tmp_path, {})
+    assert job.secret("HF_TOKEN") is None
+    (tmp_path / "secrets.json").write_text('{"HF_TOKEN": "hf_x"}')
+    assert job.secret("HF_TOKEN") == "hf_x"
+    assert job.secret("OTHER") is None
+    (tmp_path / "secrets.json").write_text("{")
+    with pytest.raises(WorkerError, match=r"secrets\.json can't be read"):
+        job.secret("HF_TOKEN")

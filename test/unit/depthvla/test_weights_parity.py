@@ -4,8 +4,9 @@ Nothing can be downloaded where this runs, so the weights are random and the mod
 by name and shape.
 """
 
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,22 +21,27 @@ from transformers import (
     DepthAnythingForDepthEstimation,
     Dinov2Config,
     Dinov2Model,
+    GemmaConfig,
     PaliGemmaConfig,
     PaliGemmaForConditionalGeneration,
+    SiglipVisionConfig,
 )
 from transformers.utils.logging import disable_progress_bar
 
 from depthvla.model.config import EncoderConfig, ExpertConfig, ModelConfig, TextConfig
+from depthvla.model.depth import DepthExpert
 from depthvla.model.depthvla import DepthVLA, VisionLanguage
 from depthvla.model.encoder import PictureEncoder
 from depthvla.model.mixture import Mixed, mix
 from depthvla.model.presets import DINOV2_LARGE, IMAGENET, PRESETS
 from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.job import Job, read_job
 from depthvla.weights.checkpoint import Checkpoint, Stored, open_checkpoint
 from depthvla.weights.dinov2 import depth_anything, dinov2
 from depthvla.weights.load import check_weights, load_weights
 from depthvla.weights.paligemma import paligemma
 from depthvla.weights.recipe import Recipe
+from depthvla.weights.start import start_encoder, start_vlm
 
 disable_progress_bar()
 
@@ -65,34 +71,34 @@ def randomised(model: nn.Module) -> nn.Module:
 @pytest.fixture(scope="module")
 def their_paligemma() -> Any:
     torch.manual_seed(0)
-    text = dict(
-        model_type="gemma", hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=1, head_dim=8, vocab_size=50,
-    )  # fmt: skip
-    vision = dict(
-        model_type="siglip_vision_model", hidden_size=24, intermediate_size=40, num_hidden_layers=2,
-        num_attention_heads=2, image_size=28, patch_size=14, vision_use_head=False,
-    )  # fmt: skip
     config = PaliGemmaConfig(
-        text_config=text, vision_config=vision, projection_dim=32, hidden_size=32, image_token_index=IMAGE_TOKEN
-    )
+        text_config=GemmaConfig(
+            hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1,
+            head_dim=8, vocab_size=50,
+        ),
+        vision_config=SiglipVisionConfig(
+            hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, image_size=28,
+            patch_size=14, vision_use_head=False,
+        ),
+        projection_dim=32, hidden_size=32, image_token_index=IMAGE_TOKEN,
+    )  # fmt: skip
     return randomised(PaliGemmaForConditionalGeneration(config))
 
 
-def dino_config(**more: Any) -> dict[str, Any]:
-    return dict(hidden_size=24, num_hidden_layers=3, num_attention_heads=2, image_size=42, patch_size=14, **more)
+def dino_config(**more: Any) -> Dinov2Config:
+    return Dinov2Config(hidden_size=24, num_hidden_layers=3, num_attention_heads=2, image_size=42, **more)
 
 
 @pytest.fixture(scope="module")
 def their_dinov2() -> Any:
     torch.manual_seed(1)
-    return randomised(Dinov2Model(Dinov2Config(**dino_config())))
+    return randomised(Dinov2Model(dino_config()))
 
 
 @pytest.fixture(scope="module")
 def their_depth_anything() -> Any:
     torch.manual_seed(2)
-    backbone = dino_config(model_type="dinov2", out_indices=[1, 2, 3], reshape_hidden_states=False)
+    backbone = dino_config(out_indices=[1, 2, 3], reshape_hidden_states=False)
     config = DepthAnythingConfig(
         backbone_config=backbone, reassemble_hidden_size=24, reassemble_factors=[2, 1, 0.5],
         neck_hidden_sizes=[4, 8, 12], fusion_hidden_size=8, head_hidden_size=4,
@@ -205,9 +211,7 @@ def test_dinov2_gives_the_same_tokens_layer_by_layer_also_on_other_grids(
     their_dinov2.save_pretrained(tmp_path, save_original_format=original)
     ours, images = encoder_of(tmp_path, size, dinov2), pictures(size)
     run = lambda: their_dinov2(as_theirs(images, DINO))  # noqa: E731
-    assert_same(
-        outputs_of(ours.layers, lambda: ours.features(images)), outputs_of(their_dinov2.encoder.layer, run)
-    )
+    assert_same(outputs_of(ours.layers, lambda: ours.features(images)), outputs_of(their_dinov2.encoder.layer, run))
     with torch.no_grad():
         assert_same([ours.features(images)], [run().last_hidden_state[:, 1:]])
 
@@ -232,7 +236,7 @@ def test_what_is_not_used_is_named(their_depth_anything: Any, tmp_path: Path) ->
     assert not set(loaded.used) & set(loaded.unused)
     assert {name.split(".")[0] for name in loaded.unused} == {"backbone", "neck", "head"}
     assert [name for name in loaded.unused if name.startswith("backbone")] == ["backbone.embeddings.mask_token"]
-    assert "head.conv3.bias" in str(loaded)
+    assert "6 of head.*" in str(loaded)
 
 
 def test_a_model_without_memory_of_its_own_gets_the_weights_and_keeps_its_type(
@@ -252,6 +256,11 @@ def test_a_model_without_memory_of_its_own_gets_the_weights_and_keeps_its_type(
     assert model.embed.bias.requires_grad
 
 
+LARGE: dict[str, Any] = {
+    "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "image_size": 518, "patch_size": 14,
+}  # fmt: skip
+
+
 def on_meta(model: nn.Module, config: Any) -> Checkpoint:
     """Names and shapes of a model as a checkpoint would have them."""
     tensors = {name: Stored("model.safetensors", tuple(t.shape), "F32") for name, t in model.state_dict().items()}
@@ -268,20 +277,20 @@ def fill_with_shapes(module: nn.Module, recipe: Recipe) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def paper() -> Iterator[DepthVLA]:
+def paper() -> DepthVLA:
     with torch.device("meta"):
-        yield DepthVLA(PRESETS["paper"])
+        return DepthVLA(PRESETS["paper"])
 
 
 def test_paligemma_3b_fills_every_parameter_of_the_papers_vlm(paper: DepthVLA) -> None:
     config = PaliGemmaConfig(
-        text_config=dict(
-            model_type="gemma", hidden_size=2048, intermediate_size=16384, num_hidden_layers=18, vocab_size=257216,
-            num_attention_heads=8, num_key_value_heads=1,
+        text_config=GemmaConfig(
+            hidden_size=2048, intermediate_size=16384, num_hidden_layers=18, num_attention_heads=8,
+            num_key_value_heads=1, vocab_size=257216,
         ),
-        vision_config=dict(
-            model_type="siglip_vision_model", hidden_size=1152, intermediate_size=4304, num_hidden_layers=27,
-            num_attention_heads=16, patch_size=14, vision_use_head=False,
+        vision_config=SiglipVisionConfig(
+            hidden_size=1152, intermediate_size=4304, num_hidden_layers=27, num_attention_heads=16, patch_size=14,
+            vision_use_head=False,
         ),
         projection_dim=2048,
     )  # fmt: skip
@@ -298,13 +307,10 @@ def test_the_large_encoders_fill_every_parameter_of_the_papers_depth_encoder_but
     paper: DepthVLA, family: str
 ) -> None:
     assert paper.depth
-    large = dict(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, image_size=518, patch_size=14)
-    config: Any = Dinov2Config(**large)
+    config: Any = Dinov2Config(**LARGE)
     if family == "Depth Anything":
         config = DepthAnythingConfig(
-            backbone_config=dict(
-                model_type="dinov2", out_indices=[5, 12, 18, 24], reshape_hidden_states=False, **large
-            ),
+            backbone_config=Dinov2Config(out_indices=[5, 12, 18, 24], reshape_hidden_states=False, **LARGE),
             reassemble_hidden_size=1024, neck_hidden_sizes=[256, 512, 1024, 1024], fusion_hidden_size=256,
         )  # fmt: skip
     with torch.device("meta"):
@@ -322,3 +328,51 @@ def test_another_size_of_the_same_model_is_refused_by_its_config(their_paligemma
         other = replace(CONFIG, heads=8, head_dim=4)
         with pytest.raises(WorkerError, match=r"text_config.num_attention_heads is 4, not 8"):
             check_weights(paligemma(other, checkpoint.config), checkpoint)
+
+
+def job_with(folder: Path, **inputs: Path) -> Job:
+    bound = {name: {"path": str(path), "format": "huggingface", "digest": "0"} for name, path in inputs.items()}
+    body = {
+        "protocol": 1, "attempt": "a", "job": "k", "stage": "s", "entry": "e", "shard": 0, "shards": 1, "fence": 1,
+        "config": {}, "inputs": bound, "outputs": [], "ranks": 1, "cores": 1, "gpus": [], "grace": 1, "prefix": "p",
+        "store": {"url": "file:///"}, "resume": [], "checkpoint": {"every": None},
+    }  # fmt: skip
+    folder.mkdir()
+    (folder / "job.json").write_text(json.dumps(body))
+    return read_job(folder, {})
+
+
+def test_a_stage_starts_its_depth_encoder_from_whichever_of_the_two_is_bound(
+    their_dinov2: Any, their_depth_anything: Any, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, depth=ExpertConfig(16, 24))
+    for name, theirs in (("dinov2", their_dinov2), ("anything", their_depth_anything)):
+        theirs.save_pretrained(tmp_path / name)
+        job = job_with(tmp_path / f"job-{name}", encoder=tmp_path / name)
+        model = DepthExpert(config)
+        start_encoder(job, model, config, "")
+        expected = encoder_of(tmp_path / name, 28, dinov2 if name == "dinov2" else depth_anything)
+        assert_same([model.encoder.features(pictures(28)).detach()], [expected.features(pictures(28)).detach()])
+        assert "not used: " in (job.directory / "events.0.jsonl").read_text()
+    with pytest.raises(WorkerError, match="both an input and 'a/b@c' of the hub"):
+        start_encoder(job, model, config, "a/b@c")
+    unbound = job_with(tmp_path / "unbound")
+    before = [p.clone() for p in model.parameters()]
+    start_encoder(unbound, model, config, "")
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+def test_a_stage_starts_its_vlm_from_paligemma(their_paligemma: Any, tmp_path: Path) -> None:
+    their_paligemma.save_pretrained(tmp_path / "checkpoint")
+    model = VisionLanguage(CONFIG)
+    start_vlm(job_with(tmp_path / "job", paligemma=tmp_path / "checkpoint"), model, CONFIG, "")
+    expected = paligemma_of(tmp_path / "checkpoint").state_dict()
+    assert all(torch.equal(t, expected[name]) for name, t in model.state_dict().items())
+
+
+def test_what_is_no_encoder_is_refused_by_its_class(their_paligemma: Any, tmp_path: Path) -> None:
+    their_paligemma.save_pretrained(tmp_path / "checkpoint")
+    config = replace(CONFIG, depth=ExpertConfig(16, 24))
+    job = job_with(tmp_path / "job", encoder=tmp_path / "checkpoint")
+    with pytest.raises(WorkerError, match=r"config.json: no DINOv2 of this size: model_type is 'paligemma'"):
+        start_encoder(job, DepthExpert(config), config, "")

@@ -96,6 +96,20 @@ class Job:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def secret(self, name: str) -> str | None:
+        """The value of a secret that the pipeline names (`secrets: [HF_TOKEN]`); None where there is none.
+
+        Raises:
+            WorkerError: JOB_FILE_INVALID.
+        """
+        path = self.directory / "secrets.json"
+        try:
+            return _maybe(_dict(json.loads(path.read_bytes()), path.name), name)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise WorkerError("JOB_FILE_INVALID", f"{path} can't be read", exit_code=USAGE) from error
+
     @property
     def scratch(self) -> Path:
         """A folder that is gone after the attempt, however it ended; to be made by who needs it."""

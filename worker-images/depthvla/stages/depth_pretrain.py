@@ -25,11 +25,15 @@ class Config:
     clip: float = setting(1.0, say.CLIP, above=0)
     seed: int = setting(0, say.SEED, minimum=0)
     sharing: Sharing = setting("replicate", say.SHARING)
+    encoder: str = setting("", say.ENCODER)
 
 
 @stage(
     Config,
-    inputs={"scenes": Port("rgbd-scenes", "pictures with metric depth, in ScanNet's and HyperSim's layouts")},
+    inputs={
+        "scenes": Port("rgbd-scenes", "pictures with metric depth, in ScanNet's and HyperSim's layouts"),
+        "encoder": Port("huggingface", "DINOv2 or Depth Anything, where the encoder starts from", required=False),
+    },
     outputs={"model": Port("depth-expert", "weights (safetensors) and config.json")},
     distributed=True,
 )
@@ -45,6 +49,7 @@ def run(job: Job, config: Config) -> None:
     from depthvla.runtime.distributed import process_group, set_up_torch, share, whole_state
     from depthvla.runtime.training import Optimisation, train
     from depthvla.training.depth import DepthLoss, predict, score_held_out, show_held_out
+    from depthvla.weights.start import start_encoder
 
     size = PRESETS[config.preset]
     frames = load_scenes(job.input("scenes"), size.image, tell=job.events.warning)
@@ -54,6 +59,7 @@ def run(job: Job, config: Config) -> None:
     device = set_up_torch(job)
     randomness.start(config.seed)
     model = DepthExpert(size)
+    start_encoder(job, model, size, config.encoder)
     model.start_at(mean_log(training.depth))
     with process_group(job), signals.held():
         share(model, config.sharing, job, device)

@@ -32,6 +32,7 @@ class Config:
     freeze_depth_expert: bool = setting(False, "keep the depth expert as it was pretrained")
     blind: bool = setting(False, "pictures blacked out: what can be had without looking")
     sharing: Sharing = setting("replicate", say.SHARING)
+    paligemma: str = setting("", say.PALIGEMMA)
 
 
 @stage(
@@ -42,6 +43,7 @@ class Config:
         "scenes": Port("rgbd-scenes", "pictures with depth from any camera, for the depth loss", required=False),
         "statistics": Port("statistics", "for normalisation; else measured on the demonstrations", required=False),
         "depth_expert": Port("depth-expert", "where the depth expert starts from; else at random", required=False),
+        "paligemma": Port("huggingface", "PaliGemma, where the VLM starts from; else at random", required=False),
     },
     outputs={"policy": Port("policy", "weights, config, statistics and vocabulary")},
     distributed=True,
@@ -54,12 +56,14 @@ def run(job: Job, config: Config) -> None:
     from depthvla.runtime.training import Optimisation, train
     from depthvla.training.joint import FlowAndDepth, JointLoss, JointSettings
     from depthvla.training.policy import judge, read_data, size_of, start_depth, write_policy
+    from depthvla.weights.start import start_vlm
 
     data = read_data(job, config)
     size = size_of(config, data.demos)
     device = set_up_torch(job)
     randomness.start(config.seed)
     model = DepthVLA(size)
+    start_vlm(job, model.vlm, size, config.paligemma)
     start_depth(job, config, model, data)
     trainee = FlowAndDepth(model)
     with process_group(job), signals.held():

@@ -27,10 +27,12 @@ class Loaded:
     """Names of tensors, as they are in the file, and why they have no place in the model."""
 
     def __str__(self) -> str:
-        said = f"{self.family}: {len(self.used)} tensors loaded"
-        reasons = sorted(set(self.unused.values()))
-        named = "; ".join(f"{', '.join(n for n, w in self.unused.items() if w == why)} ({why})" for why in reasons)
-        return f"{said}, {len(self.unused)} not used: {named}" if named else said
+        """One line; tensors that share a reason are counted under what their names have in common."""
+        by_reason: dict[str, list[str]] = {}
+        for name, why in self.unused.items():
+            by_reason.setdefault(why, []).append(name)
+        left = [f"{_common(names)} ({why})" for why, names in by_reason.items()]
+        return f"{self.family}: {len(self.used)} tensors used" + (f"; not used: {', '.join(left)}" if left else "")
 
 
 def load_weights(module: nn.Module, recipe: Recipe, checkpoint: Checkpoint, device: str = "cpu") -> Loaded:
@@ -70,6 +72,10 @@ def check_weights(recipe: Recipe, checkpoint: Checkpoint) -> dict[str, str]:
     names = _names(recipe, checkpoint)
     _fail(_problems(recipe, checkpoint, names), f"{checkpoint.folder}: not the tensors of this {recipe.family}")
     return names
+
+
+def _common(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} of {names[0].partition('.')[0]}.*"
 
 
 def _fill(module: nn.Module, target: str, value: Tensor, device: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -68,7 +67,7 @@ def setting(config: Mapping[str, Json], path: str, default: Json = None) -> Json
 def number(config: Mapping[str, Json], path: str, default: int) -> int:
     """A whole number of a config; where it is none, the default: `Recipe.settings` will say that it is wrong."""
     found = setting(config, path, default)
-    return cast("int", found) if type(found) is int else default
+    return found if type(found) is int else default
 
 
 def stack(*parts: Tensor) -> Tensor:
