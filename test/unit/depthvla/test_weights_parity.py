@@ -256,15 +256,49 @@ def test_a_model_without_memory_of_its_own_gets_the_weights_and_keeps_its_type(
     assert model.embed.bias.requires_grad
 
 
-LARGE: dict[str, Any] = {
-    "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "image_size": 518, "patch_size": 14,
+# What config.json says on the hub; what isn't there has its class's default.
+DINOV2_L = {
+    "model_type": "dinov2", "hidden_act": "gelu", "hidden_size": 1024, "image_size": 518, "layer_norm_eps": 1e-6,
+    "mlp_ratio": 4, "num_attention_heads": 16, "num_channels": 3, "num_hidden_layers": 24, "patch_size": 14,
+    "qkv_bias": True, "use_swiglu_ffn": False,
+}  # fmt: skip
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "google/paligemma-3b-pt-224": {
+        "model_type": "paligemma", "hidden_size": 2048, "image_token_index": 257152, "projection_dim": 2048,
+        "text_config": {
+            "model_type": "gemma", "hidden_size": 2048, "intermediate_size": 16384, "num_attention_heads": 8,
+            "num_hidden_layers": 18, "num_image_tokens": 256, "num_key_value_heads": 1, "vocab_size": 257216,
+        },
+        "vision_config": {
+            "model_type": "siglip_vision_model", "hidden_size": 1152, "intermediate_size": 4304,
+            "num_attention_heads": 16, "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": False,
+        },
+    },
+    "facebook/dinov2-large": DINOV2_L,
+    "depth-anything/Depth-Anything-V2-Large-hf": {
+        "model_type": "depth_anything", "reassemble_hidden_size": 1024, "neck_hidden_sizes": [256, 512, 1024, 1024],
+        "fusion_hidden_size": 256,
+        "backbone_config": {
+            "model_type": "dinov2", "hidden_size": 1024, "image_size": 518, "num_attention_heads": 16,
+            "num_hidden_layers": 24, "out_indices": [5, 12, 18, 24], "patch_size": 14, "reshape_hidden_states": False,
+        },
+    },
 }  # fmt: skip
 
 
-def on_meta(model: nn.Module, config: Any) -> Checkpoint:
-    """Names and shapes of a model as a checkpoint would have them."""
+def on_meta(name: str) -> Checkpoint:
+    """Names and shapes of a published model, as transformers makes it of its config."""
+    config = PUBLISHED[name]
+    classes: dict[str, tuple[Any, Any]] = {
+        "paligemma": (PaliGemmaConfig, PaliGemmaForConditionalGeneration),
+        "dinov2": (Dinov2Config, Dinov2Model),
+        "depth_anything": (DepthAnythingConfig, DepthAnythingForDepthEstimation),
+    }
+    read, make = classes[config["model_type"]]
+    with torch.device("meta"):
+        model = make(read.from_dict(config))
     tensors = {name: Stored("model.safetensors", tuple(t.shape), "F32") for name, t in model.state_dict().items()}
-    return Checkpoint(Path("checkpoint"), config.to_dict(), {}, tensors, {})
+    return Checkpoint(Path(name), config, {}, tensors, {})
 
 
 def fill_with_shapes(module: nn.Module, recipe: Recipe) -> set[str]:
@@ -283,40 +317,23 @@ def paper() -> DepthVLA:
 
 
 def test_paligemma_3b_fills_every_parameter_of_the_papers_vlm(paper: DepthVLA) -> None:
-    config = PaliGemmaConfig(
-        text_config=GemmaConfig(
-            hidden_size=2048, intermediate_size=16384, num_hidden_layers=18, num_attention_heads=8,
-            num_key_value_heads=1, vocab_size=257216,
-        ),
-        vision_config=SiglipVisionConfig(
-            hidden_size=1152, intermediate_size=4304, num_hidden_layers=27, num_attention_heads=16, patch_size=14,
-            vision_use_head=False,
-        ),
-        projection_dim=2048,
-    )  # fmt: skip
-    with torch.device("meta"):
-        checkpoint = on_meta(PaliGemmaForConditionalGeneration(config), config)
+    checkpoint = on_meta("google/paligemma-3b-pt-224")
     recipe = paligemma(PRESETS["paper"], checkpoint.config)
     names = check_weights(recipe, checkpoint)
     assert len(names) == len(checkpoint.tensors)
     assert fill_with_shapes(paper.vlm, recipe) == {name for name, _ in paper.vlm.named_parameters()}
 
 
-@pytest.mark.parametrize("family", ["DINOv2", "Depth Anything"])
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("facebook/dinov2-large", dinov2), ("depth-anything/Depth-Anything-V2-Large-hf", depth_anything)],
+)
 def test_the_large_encoders_fill_every_parameter_of_the_papers_depth_encoder_but_the_projection(
-    paper: DepthVLA, family: str
+    paper: DepthVLA, name: str, family: Callable[..., Recipe]
 ) -> None:
     assert paper.depth
-    config: Any = Dinov2Config(**LARGE)
-    if family == "Depth Anything":
-        config = DepthAnythingConfig(
-            backbone_config=Dinov2Config(out_indices=[5, 12, 18, 24], reshape_hidden_states=False, **LARGE),
-            reassemble_hidden_size=1024, neck_hidden_sizes=[256, 512, 1024, 1024], fusion_hidden_size=256,
-        )  # fmt: skip
-    with torch.device("meta"):
-        model = Dinov2Model(config) if family == "DINOv2" else DepthAnythingForDepthEstimation(config)
-    checkpoint = on_meta(model, config)
-    recipe = (dinov2 if family == "DINOv2" else depth_anything)(DINOV2_LARGE, 16, checkpoint.config)
+    checkpoint = on_meta(name)
+    recipe = family(DINOV2_LARGE, 16, checkpoint.config)
     check_weights(recipe, checkpoint)
     filled = fill_with_shapes(paper.depth.encoder, recipe)
     assert {name for name, _ in paper.depth.encoder.named_parameters()} - filled == {"project.weight", "project.bias"}
