@@ -101,6 +101,7 @@ class Planner {
       command: parts.command,
       config: stage.config,
       inputs: Object.fromEntries(inputs),
+      stream: stage.stream,
       outputs: Object.fromEntries(outputs),
       code,
       needs: [...new Set(feeders.map((feeder) => jobs[feeder] ?? ''))],

@@ -33,6 +33,8 @@ export type PlannedJob = {
   command: string[]
   config: Record<string, Json>
   inputs: Record<string, JobInput | null>
+  /** Inputs that are read in place, instead of being staged on the host first. Older jobs don't say. */
+  stream?: string[]
   outputs: Record<string, { format: string | null }>
   code: JobCode
   /** Keys of the jobs whose outputs it reads. */

@@ -19,6 +19,17 @@ export const StagedInput = z.strictObject({
 })
 export type StagedInput = z.infer<typeof StagedInput>
 
+/** An input that stays where it is: read from there, block by block. For entries whose input `streams`. */
+export const StreamedInput = z.strictObject({
+  store: StoreAddress,
+  /** Store key of an artifact's manifest, and which of its outputs; null: all objects below the address. */
+  artifact: z.strictObject({ key: z.string(), output: z.string() }).nullable(),
+  format: z.string().nullable(),
+  /** Digest of the artifact's manifest, or the data's fingerprint. */
+  digest: z.string(),
+})
+export type StreamedInput = z.infer<typeof StreamedInput>
+
 /** `job.json`: all that an attempt is told. Written by the control plane, read by the launcher and by every rank. */
 export const JobFile = z.strictObject({
   protocol: z.literal(1),
@@ -34,7 +45,9 @@ export const JobFile = z.strictObject({
   code: z.string(),
   entry: z.string(),
   config: z.record(z.string(), z.json()),
-  inputs: z.record(z.string(), StagedInput.nullable()),
+  inputs: z.record(z.string(), z.union([StagedInput, StreamedInput]).nullable()),
+  /** Where this host keeps what is read of streamed inputs, for all attempts together, and bytes at most. There where an input is streamed. */
+  cache: z.strictObject({ path: z.string(), bytes: z.int().min(1) }).optional(),
   /** Names of outputs; each is a folder `outputs/<name>/` in the attempt directory, collected after exit 0. */
   outputs: z.array(z.string()),
   ranks: z.int().min(1),
@@ -65,3 +78,9 @@ export const JobFile = z.strictObject({
   secrets: z.string().nullable(),
 })
 export type JobFile = z.infer<typeof JobFile>
+
+/** What must still be on the host for an attempt to be run again: its code, and inputs that were staged. */
+export const foldersOf = (job: JobFile): string[] => [
+  job.code,
+  ...Object.values(job.inputs).flatMap((input) => (input !== null && 'path' in input ? [input.path] : [])),
+]

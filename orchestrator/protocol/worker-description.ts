@@ -10,7 +10,16 @@ export const EntryDescription = z.strictObject({
   description: z.string().optional(),
   /** JSON Schema (2020-12) of `with:`; `default`s are filled in before the key is made. */
   config: z.record(z.string(), z.json()),
-  inputs: z.record(Name, Port.extend({ required: z.boolean().default(true) })).default({}),
+  inputs: z
+    .record(
+      Name,
+      Port.extend({
+        required: z.boolean().default(true),
+        /** Whether the worker can read it in place, from a store, instead of from a folder on its host. */
+        streams: z.boolean().optional(),
+      }),
+    )
+    .default({}),
   outputs: z.record(Name, Port).default({}),
   /** Python modules that the entry starts from; what they import is what the key covers. Absent: every file of the folder. */
   modules: z.array(z.string()).optional(),

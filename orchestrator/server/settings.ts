@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { OrchestrateError } from '../errors.ts'
 import type { StoreAddress } from '../protocol/job-file.ts'
-import { parseAge } from '../spec/units.ts'
+import { parseAge, parseSize } from '../spec/units.ts'
 import type { Ages } from './gc/judge.ts'
 import { makeFolder } from './make-folder.ts'
 
@@ -28,6 +28,8 @@ export type Settings = {
   cores: number | null
   /** Silence of a worker that is never a hang, in milliseconds. Tests of hangs make it short. */
   hangFloorMs: number
+  /** Bytes of this host's disk for what is read of streamed inputs, for all attempts together. */
+  streamCache: number
   /** Garbage collection. `everyMs` null: only when it is asked for. */
   gc: { everyMs: number | null; grace: number; ages: Ages }
 }
@@ -58,6 +60,7 @@ export function readSettings(
     idleMs: options.foreground ? null : (seconds('ORCHESTRATE_IDLE_S', env.ORCHESTRATE_IDLE_S) ?? 1800) * 1000,
     cores: cores('ORCHESTRATE_CORES', env.ORCHESTRATE_CORES),
     hangFloorMs: (seconds('ORCHESTRATE_HANG_FLOOR_S', env.ORCHESTRATE_HANG_FLOOR_S) ?? 60) * 1000,
+    streamCache: size('ORCHESTRATE_STREAM_CACHE', env, 50 * 2 ** 30),
     gc: {
       everyMs: env.ORCHESTRATE_GC_EVERY === 'never' ? null : age('ORCHESTRATE_GC_EVERY', env, 10 * MINUTE, 1),
       grace: age('ORCHESTRATE_GC_GRACE', env, 10 * MINUTE),
@@ -81,6 +84,14 @@ function age(name: string, env: NodeJS.ProcessEnv, otherwise: number, least = 0)
     'ARGUMENT_INVALID',
     `${name} is "${text}"; expected a duration such as 10m, 24h or 30d${never}`,
   )
+}
+
+function size(name: string, env: NodeJS.ProcessEnv, otherwise: number): number {
+  const text = env[name]
+  if (!text) return otherwise
+  const found = parseSize(text)
+  if (found !== null) return found
+  throw new OrchestrateError('ARGUMENT_INVALID', `${name} is "${text}"; expected a size such as 50GiB`)
 }
 
 function cores(name: string, text: string | undefined): number | null {

@@ -28,7 +28,9 @@ export async function planSubmission(context: Context, submission: Submission): 
   if ('problems' in parsed) throw new ProblemsError(parsed.problems)
   const { pipeline } = parsed
   checkResources(context, pipeline)
-  const sources = pipeline.data.map(async (source) => [source.name, await fingerprint(source, folder)] as const)
+  const sources = pipeline.data.map(
+    async (source) => [source.name, await fingerprint(source, folder, context.settings.store)] as const,
+  )
   const fingerprints = Object.fromEntries(await Promise.all(sources))
   const lock = worker.description.lock ? (submission.worker[worker.description.lock] ?? null) : null
   const planFor = (generation: number): Plan =>

@@ -18,8 +18,8 @@ export type CellSource = {
   settings: ReadonlyMap<string, readonly Override[]>
   worker: WorkerDescription
   workerFolder: string
-  /** Names of the data sources. */
-  data: readonly string[]
+  /** Data source -> its path or address. */
+  data: ReadonlyMap<string, string>
   env: Readonly<Record<string, string>>
   report: Report
 }

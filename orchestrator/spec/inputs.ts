@@ -58,7 +58,7 @@ function bind(
   const dot = text.indexOf('.')
   const [owner, part] = dot < 0 ? [text, ''] : [text.slice(0, dot), text.slice(dot + 1)]
   if (owner === 'data') {
-    if (!around.data.includes(part)) report(`no data source '${part}'${suggest(part, around.data)}`)
+    if (!around.data.has(part)) report(`no data source '${part}'${suggest(part, [...around.data.keys()])}`)
     return { kind: 'data', name: part }
   }
   if (!around.entries.has(owner)) {

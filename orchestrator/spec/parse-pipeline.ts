@@ -59,9 +59,9 @@ function check(source: PipelineSource, document: SourceDocument, problems: Probl
 
   const matrix = fillAxes(file.matrix, source, (path, message) => report(place(path), message))
   const { axes, cells: drafts } = expandMatrix(matrix, place, Object.keys(stages), report)
-  const data = readData(section('data'), source.folder, place)
+  const data = readData(section('data'), source.folder, place, report)
   const { worker, workerFolder, env } = source
-  const sources = data.map(({ name }) => name)
+  const sources = new Map(data.map(({ name, path }) => [name, path]))
   const { cells, stageOrder } = buildCells({
     drafts,
     stages,

@@ -49,6 +49,8 @@ export type Stage = {
   description: EntryDescription
   config: Record<string, Json>
   inputs: Record<string, Binding>
+  /** Inputs that are read in place, instead of being staged on the host first. */
+  stream: string[]
   resources: Resources
   shards: number
   checkpoint: CheckpointPolicy

@@ -8,9 +8,14 @@ import { suggest } from './suggest.ts'
 
 /** The smaller sections of the file. Their shape has been checked; what isn't as it should be is left out here. */
 
-export function readData(value: Json, folder: string, place: PlaceOf): DataSource[] {
+export function readData(value: Json, folder: string, place: PlaceOf, report: Report): DataSource[] {
   return entriesOf(value).map(([name, raw]) => {
     const { path, format, version } = isMap(raw) ? raw : {}
+    if (typeof path === 'string' && /^[a-z][a-z0-9+.-]*:\/\//.test(path) && !/^s3:\/\/[^/]/.test(path))
+      report(
+        place(['data', name, 'path']),
+        `data.${name}.path: expected a path, or an address such as s3://bucket/folder, found '${path}'`,
+      )
     return {
       name,
       path: typeof path === 'string' ? absolute(path, folder) : '',
@@ -24,6 +29,9 @@ export function readData(value: Json, folder: string, place: PlaceOf): DataSourc
 /** Paths are relative to the file that names them; addresses such as s3://… stay as they are. */
 const absolute = (path: string, folder: string): string =>
   /^[a-z][a-z0-9+.-]*:\/\//.test(path) ? path : posix.resolve(folder, path)
+
+/** Whether data is at an address: it can only be streamed. */
+export const isAddress = (path: string): boolean => path.startsWith('s3://')
 
 export const readSecrets = (value: Json | undefined): string[] =>
   Array.isArray(value) ? [...new Set(value.filter((name) => typeof name === 'string'))] : []

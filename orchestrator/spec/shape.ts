@@ -94,6 +94,7 @@ const Retry = z.strictObject(
 )
 
 const inputText = '`stage.output`, `data.name`, or null for an input that is cut off'
+const streamText = 'a list of names of inputs'
 
 export const StageShape = z
   .strictObject(
@@ -105,6 +106,13 @@ export const StageShape = z
       )
         .optional()
         .describe('Where each input comes from: `stage.output`, or `data.name` for a source under `data:`'),
+      stream: z
+        .array(z.string({ error: streamText }), { error: streamText })
+        .optional()
+        .describe(
+          'Inputs that are read in place while the stage runs, instead of being copied to the host first; never part of the key. ' +
+            'Data at an address such as s3://… always is',
+        ),
       with: map(z.unknown(), "a map of the entry's settings")
         .optional()
         .describe("Settings of the entry, checked against the worker package's own schema; part of the job's key"),

@@ -7,6 +7,7 @@ import type { Json, Place, Stage } from './pipeline.ts'
 import { defaults, readCheckpoint, readHang, readResources, readRetry, readShards } from './resources.ts'
 import { StageShape } from './shape.ts'
 import { isMap, type Path, showPath } from './show.ts'
+import { readStream } from './stream.ts'
 import { suggest } from './suggest.ts'
 import { type Scope, substitute } from './variables.ts'
 
@@ -17,7 +18,8 @@ export type Surroundings = {
   workerPlace: Place
   /** Stage -> its entry, or null where that isn't the same in each cell. */
   entries: ReadonlyMap<string, string | null>
-  data: readonly string[]
+  /** Data source -> its path or address. */
+  data: ReadonlyMap<string, string>
 }
 
 /** A stage with overrides applied and variables filled in; `stage` may be incomplete where there are problems. */
@@ -42,12 +44,14 @@ export function buildStage(name: string, layered: Layered, scope: Scope, around:
   const at = (path: Path) => showPath([name, ...path])
   const entry = readEntry(raw.entry, around, (message) => report(['entry'], message))
   const misfit = ({ path, message }: { path: Path; message: string }) => report(path, `${at(path)}: ${message}`)
+  const inputs = readInputs(name, raw, entry, around, report)
   const stage: Stage = {
     name,
     entry: typeof raw.entry === 'string' ? raw.entry : '',
     description: entry ?? noEntry,
     config: isMap(raw.with) ? raw.with : {},
-    inputs: readInputs(name, raw, entry, around, report),
+    inputs,
+    stream: readStream(name, raw, entry, inputs, around, report),
     resources: readResources(raw.resources, entry, misfit),
     shards: readShards(raw.shards, entry, misfit),
     checkpoint: readCheckpoint(raw.checkpoint),

@@ -33,12 +33,16 @@ def _entry(name: str, stage: Stage[object]) -> dict[str, Json]:
     return {
         "description": (inspect.getdoc(stage.body) or "").split("\n\n")[0].replace("\n", " "),
         "config": schema_of(stage.config),
-        "inputs": {k: {**_port(p), "required": p.required} for k, p in stage.inputs.items()},
+        "inputs": {k: {**_port(p), **_reading(p)} for k, p in stage.inputs.items()},
         "outputs": {k: _port(p) for k, p in stage.outputs.items()},
         "modules": ["depthvla.__main__", f"depthvla.stages.{name}"],
         "shardable": stage.shardable,
         "distributed": stage.distributed,
     }
+
+
+def _reading(port: Port) -> dict[str, Json]:
+    return {"required": port.required, **({"streams": True} if port.streams else {})}
 
 
 def _port(port: Port) -> dict[str, Json]:

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
-import { JobFile } from '../../protocol/job-file.ts'
+import { foldersOf, JobFile } from '../../protocol/job-file.ts'
 import type { AttemptView, JobDetail } from '../../server/api.ts'
 import type { Client } from '../client/client.ts'
 import { jobName, refFromWords } from '../view/job-name.ts'
@@ -86,8 +86,7 @@ async function usableAttempt(detail: JobDetail, { directory, attempt, ...view }:
   if (text === null) return `${attempt} left no job.json on this machine`
   const job = JobFile.safeParse(parse(text)).data
   if (job === undefined) return `the job.json of ${attempt} is of another version`
-  const needed = [job.code, ...Object.values(job.inputs).flatMap((input) => (input === null ? [] : [input.path]))]
-  const missing = needed.filter((path) => !existsSync(path))
+  const missing = foldersOf(job).filter((path) => !existsSync(path))
   if (missing.length > 0) return `what ${attempt} ran from is no longer here: ${missing.join(', ')}`
   const seconds = ((view.endedAt ?? Date.now()) - (view.startedAt ?? view.placedAt)) / 1000
   const { code } = detail.parts

@@ -3,6 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { OrchestrateError } from '../../errors.ts'
+import { foldersOf } from '../../protocol/job-file.ts'
 import { stateDirectory } from '../client/connect.ts'
 import { debugJob } from '../debug/debug-job.ts'
 import { firstBad, lastWords, readJob } from '../debug/read-attempt.ts'
@@ -34,10 +35,7 @@ async function debug_(attempt: string, options: Options): Promise<void> {
   const state = stateDirectory(options)
   const original = join(state, 'attempts', attempt)
   const job = await readJob(original, attempt)
-  const missing = [
-    job.code,
-    ...Object.values(job.inputs).flatMap((input) => (input === null ? [] : [input.path])),
-  ].filter((path) => !existsSync(path))
+  const missing = foldersOf(job).filter((path) => !existsSync(path))
   if (missing.length > 0) {
     throw new OrchestrateError(
       'INPUT_NOT_FOUND',

@@ -2,14 +2,13 @@ import { join } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import { limits } from '../../limits.ts'
-import type { JobFile, StagedInput } from '../../protocol/job-file.ts'
+import type { JobFile } from '../../protocol/job-file.ts'
 import { isBlocking } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, Outcome } from '../../run/job-events.ts'
-import { availableArtifact } from '../../store/artifacts.ts'
 import { materialiseCode } from '../../store/code.ts'
 import { availableManifests } from '../../store/marks.ts'
-import { stageOutput } from '../../store/stage.ts'
+import { bringInputs } from './bring-inputs.ts'
 import type { Context } from './context.ts'
 import { workerEnv } from './worker-env.ts'
 
@@ -77,7 +76,7 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
   const { shard, fence } = attempt
   const [code, inputs] = await Promise.all([
     materialiseCode(store, planned.code, join(settings.stateDir, 'code')),
-    stageInputs(context, job),
+    bringInputs(context, job),
   ])
   faultPoint('inputs-staged')
   const [word, ...rest] = planned.command
@@ -94,6 +93,9 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     entry: planned.entry,
     config: planned.config,
     inputs,
+    ...(planned.stream?.length
+      ? { cache: { path: join(settings.stateDir, 'streams'), bytes: settings.streamCache } }
+      : {}),
     outputs: Object.keys(planned.outputs),
     ranks: planned.resources.ranks,
     cores: attempt.cores,
@@ -110,28 +112,6 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     secrets:
       planned.secrets.length > 0 ? join(context.engine(planned.pool).directory(attempt.attempt), 'secrets.json') : null,
   }
-}
-
-async function stageInputs(context: Context, job: Job): Promise<Record<string, StagedInput | null>> {
-  const cache = join(context.settings.stateDir, 'cache')
-  const staged = Object.entries(job.planned.inputs).map(
-    async ([name, input]): Promise<[string, StagedInput | null]> => {
-      if (input === null) return [name, null]
-      if (input.kind === 'data') return [name, { path: input.path, format: input.format, digest: input.fingerprint }]
-      const artifact = await availableArtifact(context.store, input.key)
-      const output = artifact?.outputs[input.output]
-      if (!output)
-        throw new OrchestrateError(
-          'OBJECT_MISSING',
-          `output ${input.output} of job ${input.key.slice(0, 7)} is not in ${context.store.url}`,
-        )
-      return [
-        name,
-        { path: await stageOutput(context.store, output, cache), format: input.format, digest: output.digest },
-      ]
-    },
-  )
-  return Object.fromEntries(await Promise.all(staged))
 }
 
 function secretsOf(context: Context, job: Job): Record<string, string> {

@@ -70,6 +70,7 @@ test('data from outside goes into the key by its fingerprint, wherever it lies',
 
 test.each<[string, string]>([
   ['the pool', changed(['    with: { minutes: 50 }', '    with: { minutes: 50 }\n    pool: big'])],
+  ['what is streamed', changed(['    resources: { ranks: 2 }', '    resources: { ranks: 2 }\n    stream: [seeds]'])],
   ['shards', changed(['inputs: { bread: bread.bread }', 'inputs: { bread: bread.bread }\n    shards: 3'])],
   ['resources and the number of ranks', changed(['ranks: 2', 'ranks: 4, memory: 1GiB, time: 1h'])],
   ['checkpoints', changed(['ranks: 2 }', 'ranks: 2 }\n    checkpoint: { every: 7 steps, keep: 9 }'])],

@@ -299,6 +299,34 @@ const cases: [name: string, file: string, said: string[]][] = [
     [at('14:25', "scores.resources.ranks: expected 1 rank, found 2: the entry can't be distributed")],
   ],
   [
+    'streaming what is no input, and what the worker reads from a folder only',
+    changed(['    resources: { ranks: 2 }', '    stream: [seed, flour, seeds]']),
+    [
+      at('10:14', "bread.stream: no input 'seed' in entry 'bake'; did you mean 'seeds'?"),
+      at('10:20', "bread.stream: 'flour' can't be streamed: entry 'bake' reads this input from a folder only"),
+    ],
+  ],
+  [
+    'an address where the worker needs a folder',
+    `data: { bought: { path: "s3://shop/flour", format: powder } }\n${changed(['flour: flour.flour, seeds', 'flour: data.bought, seeds'])}`,
+    [
+      at(
+        '9:22',
+        "bread.inputs.flour: expected a folder, found s3://shop/flour: entry 'bake' reads this input from a folder only",
+      ),
+    ],
+  ],
+  [
+    'data at an address that nothing can read',
+    `data: { bought: { path: "https://shop/flour" } }\n${text}`,
+    [
+      at(
+        '1:25',
+        "data.bought.path: expected a path, or an address such as s3://bucket/folder, found 'https://shop/flour'",
+      ),
+    ],
+  ],
+  [
     'GPUs that would be ranks of such an entry',
     changed(['inputs: { bread: bread.bread }', 'inputs: { bread: bread.bread }\n    resources: { gpus: 8 }']),
     [at('14:24', "scores.resources.gpus: expected 1 rank, found 8: the entry can't be distributed")],

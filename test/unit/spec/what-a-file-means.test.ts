@@ -175,6 +175,15 @@ test('paths of data are relative to the file, and addresses stay', () => {
   ])
 })
 
+test('an input is streamed when the stage says so, or its data is at an address; one that is cut off is not', () => {
+  const listed = changed(['    resources: { ranks: 2 }', '    stream: [seeds]'])
+  const { cells } = parsed({ text: listed })
+  expect(cells.map((_, cell) => stage(cells, cell, 'bread').stream)).toEqual([['seeds'], []])
+  const bought = `data: { b: { path: "s3://lab/x" } }\n${changed(['seeds: nuts.bran', 'seeds: data.b'])}`
+  expect(stage(parsed({ text: bought }).cells, 0, 'bread').stream).toEqual(['seeds'])
+  expect(stage(parsed().cells, 0, 'bread').stream).toEqual([])
+})
+
 test('the report takes the first axis for its rows', () => {
   expect(parsed().report).toEqual({ rows: 'recipe', baseline: null, columns: 'task', value: 'success' })
 })

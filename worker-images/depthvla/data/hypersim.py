@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from depthvla.data.broken import BrokenData, broken
 from depthvla.data.files import read_picture, read_text
 from depthvla.data.frames import RgbdFrame, SceneRef, Split
+from depthvla.streams.path import on_disk
 
 USUAL_FOV = np.pi / 3
 SPLITS = "metadata_images_split_scene_v1.csv"
@@ -215,7 +216,7 @@ def _read_dataset(path: Path) -> NDArray[Any]:
     if not path.is_file():
         raise broken(path, "no such file")
     try:
-        with h5py.File(path) as file:
+        with on_disk(path) as name, h5py.File(name) as file:
             if "dataset" not in file:
                 raise broken(path, f"has {list(file)}, expected `dataset`")
             return np.asarray(file["dataset"])

@@ -39,6 +39,7 @@ from depthvla.data.files import decode_millimetres, decode_picture
 from depthvla.data.lerobot_info import FILE, LeRobotInfo, read_info
 from depthvla.data.transforms import prepare, usable
 from depthvla.data.video_frames import Videos
+from depthvla.streams.path import for_library
 
 
 @dataclass(frozen=True)
@@ -233,14 +234,18 @@ def _table(path: Path, columns: Sequence[str] | None = None, episode: int | None
     if not path.is_file():
         raise broken(path, "no such file")
     try:
-        present = pq.read_schema(path).names
+        present = pq.read_schema(for_library(path)).names
         missing = [name for name in columns or () if name not in present]
         if missing:
             raise broken(path, f"column {missing[0]!r} is missing")
         only = None if episode is None else [("episode_index", "==", episode)]
         # One thread: whoever reads much has threads of its own.
         return pq.read_table(
-            path, columns=None if columns is None else list(columns), filters=only, use_threads=False, memory_map=False
+            for_library(path),
+            columns=None if columns is None else list(columns),
+            filters=only,
+            use_threads=False,
+            memory_map=False,
         )
     except (pa.ArrowException, OSError) as error:
         raise broken(path, f"not a parquet file that can be read ({error})") from error

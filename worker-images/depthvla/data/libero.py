@@ -33,6 +33,7 @@ from depthvla.data.episodes import Episode, LazyFrames, Wanted
 from depthvla.data.recording import Recording
 from depthvla.data.transforms import prepare, usable
 from depthvla.data.truth import to_millimetres
+from depthvla.streams.path import on_disk
 
 CAMERAS = ("agentview_rgb", "eye_in_hand_rgb")
 STATE = {"ee_states": 6, "gripper_states": 2}
@@ -85,7 +86,7 @@ class Libero:
         self.depths = self._places[0].depths if self._places else ()
         self.depth = wanted_depth(wanted.depth, self.cameras, self.depths)
         # A few files stay open; one that is dropped here is closed when nobody reads from it any more.
-        self._open = lru_cache(maxsize=8)(h5py.File)
+        self._open = lru_cache(maxsize=8)(_open)
         self.lengths = np.array([usable(p.length, wanted) for p in self._places], np.int64)
 
     def read(self, index: int) -> Episode:
@@ -174,10 +175,15 @@ def _write_demo(group: h5py.Group, recording: Recording) -> None:
         group[f"obs/{camera}"] = (depth[:, ::-1, :, None] / 1000).astype(np.float32)
 
 
+def _open(path: Path) -> h5py.File:
+    with on_disk(path) as name:
+        return h5py.File(name)
+
+
 def _index(path: Path, action: str) -> list[_Place]:
     """The demonstrations in a file."""
     try:
-        with h5py.File(path) as file:
+        with _open(path) as file:
             data = file["data"]
             said = json.loads(data.attrs["problem_info"])["language_instruction"]
             instruction = said if isinstance(said, str) else " ".join(map(str, said))

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import mmap
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,10 +25,11 @@ from depthvla.data.broken import BrokenData, broken
 from depthvla.data.depth_of_camera import wanted_depth
 from depthvla.data.episodes import Episode, LazyFrames, P, Wanted, part_of
 from depthvla.data.files import decode_millimetres, decode_picture
-from depthvla.data.tf_example import Feature, parse_example
+from depthvla.data.tf_example import Buffer, Feature, parse_example
 from depthvla.data.tfds import FEATURES, TfdsFeature, find_shards, find_version, read_features
 from depthvla.data.tfrecord import Span, find_records, read_bytes, read_record
 from depthvla.data.transforms import prepare, usable
+from depthvla.streams.path import StreamedPath, announce
 
 _SEEN = "steps/observation"
 _INSTRUCTION = "steps/language_instruction"
@@ -167,6 +169,7 @@ class Rlds:
 
     def _index(self, path: Path, records: int) -> None:
         """Adds the episodes of a file."""
+        announce(path)
         spans, fault = find_records(path)
         if fault is None and len(spans) != records:
             fault = f"{len(spans)} records, but dataset_info.json says {records}"
@@ -174,7 +177,7 @@ class Rlds:
             self.faults.append(broken(path, fault))
         if not spans:
             return
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+        with _mapped(path) as buffer:
             for number, span in enumerate(spans):
                 try:
                     length = self._length(parse_example(buffer, span.offset, span.offset + span.length))
@@ -200,6 +203,17 @@ class Rlds:
         if not (steps := usable(whole // self.features[name].width, self.wanted)):
             self.left_out["too few frames"] += 1
         return steps
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[Buffer]:
+    """The bytes of a file, of which only those that are looked at are read, where they are on a disk."""
+    with path.open("rb") as file:
+        if isinstance(path, StreamedPath):
+            yield file.read()
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+            yield buffer
 
 
 def _get(features: dict[str, Feature], name: str) -> Feature:

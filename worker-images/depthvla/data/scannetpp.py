@@ -31,6 +31,7 @@ from depthvla.data.files import read_json, read_names
 from depthvla.data.frames import RgbdFrame, SceneRef, Split
 from depthvla.data.pictures import pick
 from depthvla.data.video import VideoWriter
+from depthvla.streams.path import for_library
 
 LISTS: dict[Split, str] = {"train": "splits/nvs_sem_train.txt", "heldout": "splits/nvs_sem_val.txt"}
 _POSES = "pose_intrinsic_imu.json"
@@ -106,7 +107,7 @@ class VideoCursor:
 
     def _start(self) -> None:
         try:
-            self._frames = av.open(str(self.path)).decode(video=0)
+            self._frames = av.open(for_library(self.path), "r").decode(video=0)
         except av.FFmpegError as error:
             raise broken(self.path, f"not a video that can be read ({error.strerror})") from error
         except OSError as error:

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from depthvla.data.broken import broken
+from depthvla.streams.path import for_library
 
 _NEAR = 1.0
 """Seconds: what lies that little ahead is decoded on to, which costs less than a seek."""
@@ -71,7 +72,7 @@ class _Video:
 
     def _find(self, seconds: float, tolerance: float) -> av.VideoFrame | None:
         if self._container is None:
-            self._container = av.open(str(self._path))
+            self._container = av.open(for_library(self._path), "r")
             # One thread each: who reads in several threads does so with several videos.
             self._container.streams.video[0].codec_context.thread_count = 1
         stream = self._container.streams.video[0]

@@ -32,6 +32,29 @@ class StoreAddress:
 
 
 @dataclass(frozen=True)
+class Streamed:
+    """An input that stays where it is, and is read from there.
+
+    Attributes:
+        artifact, output: store key of an artifact's manifest, and its output; None for all below the address.
+    """
+
+    store: StoreAddress
+    artifact: str | None
+    output: str | None
+    format: str | None
+    digest: str
+
+
+@dataclass(frozen=True)
+class StreamCache:
+    """Where this host keeps what is read of streamed inputs, for all attempts together; bytes at most."""
+
+    path: Path
+    bytes: int
+
+
+@dataclass(frozen=True)
 class CheckpointPolicy:
     every: int | None
     final: bool = False
@@ -54,7 +77,8 @@ class Job:
     shards: int
     fence: int
     config: Mapping[str, Json]
-    inputs: Mapping[str, Input]
+    inputs: Mapping[str, Input | Streamed]
+    cache: StreamCache | None
     outputs: tuple[str, ...]
     ranks: int
     cores: int
@@ -78,17 +102,26 @@ class Job:
         return name in self.inputs
 
     def input(self, name: str) -> Path:
-        """The folder of an input.
+        """The folder of an input; one that is streamed is read like any other, see `depthvla.streams.path`.
 
         Raises:
-            WorkerError: INPUT_MISSING when the pipeline binds nothing to it, or its folder is gone.
+            WorkerError: INPUT_MISSING when the pipeline binds nothing to it, or its folder is gone; STORE_*.
         """
         if name not in self.inputs:
             raise WorkerError("INPUT_MISSING", f"stage {self.stage} needs the input `{name}`", exit_code=NO_INPUT)
-        path = self.inputs[name].path
+        source = self.inputs[name]
+        path = source.path if isinstance(source, Input) else self._mount(source)
         if not path.exists():
             raise WorkerError("INPUT_MISSING", f"input `{name}`: {path} does not exist", exit_code=NO_INPUT)
         return path
+
+    def _mount(self, source: Streamed) -> Path:
+        # The store's client takes long to load: only those who use it wait.
+        from depthvla.streams.path import mount
+        from depthvla.streams.stream import StreamSource
+
+        assert self.cache is not None
+        return mount(StreamSource(source.store, source.artifact, source.output, self.cache.path, self.cache.bytes))
 
     def output(self, name: str) -> Path:
         """The folder of an output, made if need be; collected after exit 0."""
@@ -144,9 +177,10 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
                 name: _input(_dict(each, name))
                 for name, each in _dict(raw["inputs"], "inputs").items() if each is not None
             },
+            cache=_cache(raw),
             outputs=_texts(raw, "outputs"),
             ranks=_count(raw, "ranks"), cores=_count(raw, "cores"), gpus=_texts(raw, "gpus"),
-            store=StoreAddress(_text(store, "url"), _maybe(store, "endpoint"), _maybe(store, "region")),
+            store=_address(store),
             prefix=_text(raw, "prefix"), resume=_texts(raw, "resume"),
             checkpoint=CheckpointPolicy(
                 None if checkpoint["every"] is None else _count(checkpoint, "every"), checkpoint.get("final") is True
@@ -162,8 +196,26 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
         raise WorkerError("JOB_FILE_INVALID", f"{path}: {what}", exit_code=USAGE) from error
 
 
-def _input(raw: Mapping[str, Json]) -> Input:
-    return Input(Path(_text(raw, "path")), _maybe(raw, "format"), _text(raw, "digest"))
+def _input(raw: Mapping[str, Json]) -> Input | Streamed:
+    shape, digest = _maybe(raw, "format"), _text(raw, "digest")
+    if "path" in raw:
+        return Input(Path(_text(raw, "path")), shape, digest)
+    artifact = {} if raw.get("artifact") is None else _dict(raw["artifact"], "artifact")
+    key, output = (_text(artifact, "key"), _text(artifact, "output")) if artifact else (None, None)
+    return Streamed(_address(_dict(raw["store"], "store")), key, output, shape, digest)
+
+
+def _cache(raw: Mapping[str, Json]) -> StreamCache | None:
+    if raw.get("cache") is None:
+        if any(isinstance(each, dict) and "path" not in each for each in _dict(raw["inputs"], "inputs").values()):
+            raise ValueError("cache: missing, but an input is streamed")
+        return None
+    cache = _dict(raw["cache"], "cache")
+    return StreamCache(Path(_text(cache, "path")), _count(cache, "bytes"))
+
+
+def _address(raw: Mapping[str, Json]) -> StoreAddress:
+    return StoreAddress(_text(raw, "url"), _maybe(raw, "endpoint"), _maybe(raw, "region"))
 
 
 def _dict(value: Json, name: str) -> dict[str, Json]:

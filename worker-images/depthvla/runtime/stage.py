@@ -20,11 +20,18 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: its format, what it is, and (inputs) whether a stage can't do without it."""
+    """An input or output: its format, what it is.
+
+    Attributes:
+        required: whether a stage can't do without this input.
+        streams: whether this input may be read in place; else it has to be a folder on the host. All that touches its
+            path must then go through `pathlib`, or `depthvla.streams.path`.
+    """
 
     format: str | None
     description: str
     required: bool = True
+    streams: bool = False
 
 
 @dataclass(frozen=True)

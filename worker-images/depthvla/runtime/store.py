@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import posixpath
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -19,13 +20,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from depthvla.runtime.failure import TRY_AGAIN, WorkerError, is_full
 from depthvla.runtime.job import StoreAddress
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 T = TypeVar("T")
@@ -133,6 +141,53 @@ def read(store: ObjectStore, key: str) -> bytes:
     return b"".join(_chunks(store, key))
 
 
+class Changed(Exception):
+    """An object is not the one that it was; the message says how."""
+
+
+def read_range(store: ObjectStore, key: str, start: int, end: int, size: int, version: str | None) -> bytes:
+    """Bytes of an object that should have `size` of them, and be of that version where one is given.
+
+    Raises:
+        FileNotFoundError: when there is no such object.
+        Changed: when it has another size or version.
+        WorkerError: STORE_*.
+    """
+
+    def attempt() -> bytes:
+        with _there(store), _trouble(key):
+            try:
+                asked: GetOptions = {"range": (start, end)}
+                if version:
+                    asked["if_match"] = version
+                found = obstore.get(store, key, options=asked)
+                if found.meta["size"] != size:
+                    raise Changed(f"has {found.meta['size']:,} bytes in the store, expected {size:,}")
+                return bytes(found.bytes())
+            except PreconditionError as error:
+                raise Changed("was replaced in the store while it was read") from error
+
+    return _patiently(attempt)
+
+
+def list_folder(store: ObjectStore, folder: str) -> tuple[list[str], list[tuple[str, int, str | None]]]:
+    """What lies in a folder: the names of folders; names, sizes and versions of files. Nothing where there is none.
+
+    Raises:
+        WorkerError: STORE_*.
+    """
+
+    def attempt() -> tuple[list[str], list[tuple[str, int, str | None]]]:
+        with _there(store), _trouble(folder):
+            found = obstore.list_with_delimiter(store, folder or None)
+            if not found["objects"] and not found["common_prefixes"] and _is_away(store):
+                raise FileNotFoundError(folder)
+            files = [(posixpath.basename(o["path"]), o["size"], o["e_tag"]) for o in found["objects"]]
+            return [posixpath.basename(name) for name in found["common_prefixes"]], files
+
+    return _patiently(attempt)
+
+
 def copy(store: ObjectStore, source: str, target: str) -> None:
     """Copies an object inside the store.
 
@@ -195,12 +250,27 @@ def _patiently(work: Callable[[], T]) -> T:
 def _missing(store: ObjectStore, key: str) -> Iterator[None]:
     """Inside, an object that isn't there is a broken checkpoint; but not when it is the store that isn't there."""
     try:
+        with _there(store):
+            yield
+    except FileNotFoundError as error:
+        raise WorkerError("CHECKPOINT_BROKEN", f"{key} is missing") from error
+
+
+@contextmanager
+def _there(store: ObjectStore) -> Iterator[None]:
+    """Inside, an object that isn't there is only missing where the store itself is there."""
+    try:
         yield
     except FileNotFoundError as error:
-        root = Path(store.prefix) if isinstance(store, LocalStore) and store.prefix else None
-        if root is not None and not (root.is_dir() and any(root.iterdir())):
+        if _is_away(store):
+            root = store.prefix if isinstance(store, LocalStore) else store
             raise _named("STORE_UNREACHABLE", f"{root} is not there, or empty: it may not be mounted") from error
-        raise WorkerError("CHECKPOINT_BROKEN", f"{key} is missing") from error
+        raise
+
+
+def _is_away(store: ObjectStore) -> bool:
+    root = Path(store.prefix) if isinstance(store, LocalStore) and store.prefix else None
+    return root is not None and not (root.is_dir() and any(root.iterdir()))
 
 
 @contextmanager

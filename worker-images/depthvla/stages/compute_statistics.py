@@ -16,7 +16,9 @@ class Config:
 
 @stage(
     Config,
-    inputs={"demos": Port(None, "demonstrations: LeRobotDataset, RLDS, LIBERO, or a folder with mixture.json")},
+    inputs={
+        "demos": Port(None, "demonstrations: LeRobotDataset, RLDS, LIBERO, or a folder with mixture.json", streams=True)
+    },
     outputs={"statistics": Port("statistics", "count, mean, std, min, max, 1st and 99th percentile, and their hash")},
 )
 def run(job: Job, config: Config) -> None:

@@ -31,7 +31,7 @@ class Config:
 @stage(
     Config,
     inputs={
-        "scenes": Port("rgbd-scenes", "pictures with metric depth, in ScanNet's and HyperSim's layouts"),
+        "scenes": Port("rgbd-scenes", "pictures with metric depth, in ScanNet's and HyperSim's layouts", streams=True),
         "encoder": Port("huggingface", "DINOv2 or Depth Anything, where the encoder starts from", required=False),
     },
     outputs={"model": Port("depth-expert", "weights (safetensors) and config.json")},

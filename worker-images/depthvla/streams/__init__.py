@@ -1,0 +1,1 @@
+"""Inputs that are read in place: a store's folder as paths, through a bounded cache of the host."""

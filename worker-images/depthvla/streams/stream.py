@@ -1,0 +1,171 @@
+"""One streamed input: its files, block by block, from the cache or the store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from depthvla.data.broken import broken
+from depthvla.runtime.job import StoreAddress
+from depthvla.runtime.store import Changed, open_store, read_range
+from depthvla.streams.cache import BlockCache
+from depthvla.streams.listing import ArtifactFiles, Entry, Folder, Listing, StoredFolder
+
+BLOCK = 4 << 20
+"""Bytes of a block. A smaller file is one; of a larger one only the blocks that are read are fetched: an episode of a
+TFRecord shard or of an hour's video, not the gigabyte around it. So large that latency hardly counts."""
+AHEAD_THREADS = 8
+_AHEAD_WAITING = 64
+
+
+@dataclass(frozen=True)
+class StreamSource:
+    """Where an input is, and where what is read of it is kept.
+
+    Attributes:
+        artifact, output: key of an artifact's manifest, and its output; None for the store's folder itself.
+        cache: folder on a local disk.
+        limit: bytes in it at most.
+    """
+
+    address: StoreAddress
+    artifact: str | None
+    output: str | None
+    cache: Path
+    limit: int
+    block: int = BLOCK
+
+    @property
+    def name(self) -> str:
+        """What messages call it, and all its paths begin with."""
+        url = self.address.url.rstrip("/")
+        return url if self.artifact is None else f"{url}/{posixpath.dirname(self.artifact)}/{self.output}"
+
+
+class Stream:
+    """See the top of this module. May be shared by threads.
+
+    Raises:
+        WorkerError: INPUT_MISSING, STORE_*.
+    """
+
+    def __init__(self, source: StreamSource) -> None:
+        self.source = source
+        self._store = open_store(source.address)
+        self._listing: Listing = (
+            StoredFolder(self._store)
+            if source.artifact is None
+            else ArtifactFiles(self._store, source.artifact, source.output or "")
+        )
+        self._cache = _cache(source.cache, source.limit)
+
+    def folder(self, path: str) -> Folder:
+        return self._listing.folder(path)
+
+    def blocks(self, entry: Entry) -> int:
+        return -(-entry.size // self.source.block)
+
+    def open(self, path: Path, entry: Entry, number: int) -> int:
+        """A descriptor of a block, to be closed by the caller.
+
+        Raises:
+            WorkerError: DATA_BROKEN when the file is gone, or no longer what it was; STORE_*.
+        """
+        start = number * self.source.block
+        end = min(entry.size, start + self.source.block)
+        return self._cache.open(self._name(entry, number), end - start, lambda: self._get(path, entry, start, end))
+
+    def open_file(self, path: Path, entry: Entry) -> tuple[int, Path]:
+        """All of a file: a descriptor, to be closed by the caller, and its name until then. Raises as `open` does."""
+        return self._cache.open_file(self._name(entry, -1), entry.size, lambda: self._get(path, entry, 0, entry.size))
+
+    def announce(self, path: Path, entry: Entry, numbers: range) -> None:
+        """Blocks that will be read soon; they are fetched meanwhile, if there is nothing better to do."""
+        for number in numbers:
+            if 0 <= number < self.blocks(entry) and not self._cache.has(self._name(entry, number)):
+                _ahead().put(self, path, entry, number)
+
+    def _get(self, path: Path, entry: Entry, start: int, end: int) -> Iterator[bytes]:
+        """Bytes of a file, a block at a time, verified by size and version, and by its hash if it is all of it."""
+        digest = hashlib.sha256()
+        try:
+            for at in range(start, end, self.source.block):
+                to = min(end, at + self.source.block)
+                piece = read_range(self._store, entry.key, at, to, entry.size, entry.version)
+                digest.update(piece)
+                yield piece
+        except FileNotFoundError as error:
+            raise broken(path, "it is listed, but no longer in the store") from error
+        except Changed as error:
+            raise broken(path, str(error)) from error
+        if entry.sha256 is not None and end - start == entry.size and digest.hexdigest() != entry.sha256:
+            raise broken(path, "its bytes are not those of which the manifest has the SHA-256")
+
+    def _name(self, entry: Entry, number: int) -> str:
+        parts = (
+            _BOOT, self.source.address.url, self.source.address.endpoint, entry.key, entry.size, entry.version,
+            entry.sha256, self.source.block, number,
+        )  # fmt: skip
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def open_stream(source: StreamSource) -> Stream:
+    """The stream of a source; one a process.
+
+    Raises:
+        WorkerError: INPUT_MISSING, STORE_*.
+    """
+    return Stream(source)
+
+
+@lru_cache(maxsize=8)
+def _cache(folder: Path, limit: int) -> BlockCache:
+    return BlockCache(folder, limit)
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+_BOOT = _boot()
+"""Blocks are not made durable, which would cost more than they are worth: after a power cut they are fetched anew."""
+
+
+class _Ahead:
+    """Threads that fetch what was announced; what doesn't fit in the queue is fetched when it is read."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[tuple[Stream, Path, Entry, int]] = queue.Queue(_AHEAD_WAITING)
+        for number in range(AHEAD_THREADS):
+            threading.Thread(target=self._work, name=f"ahead-{number}", daemon=True).start()
+
+    def put(self, stream: Stream, path: Path, entry: Entry, number: int) -> None:
+        try:
+            self._queue.put_nowait((stream, path, entry, number))
+        except queue.Full:
+            return
+
+    def _work(self) -> None:
+        while True:
+            stream, path, entry, number = self._queue.get()
+            try:
+                os.close(stream.open(path, entry, number))
+            except Exception:
+                # Whoever reads it meets the same, and is the one to say it.
+                continue
+
+
+@lru_cache(maxsize=1)
+def _ahead() -> _Ahead:
+    return _Ahead()
