@@ -169,7 +169,7 @@ def _places_v3(folder: Path, info: LeRobotInfo, cameras: Sequence[str]) -> list[
     paths = sorted((folder / "meta/episodes").glob("chunk-*/file-*.parquet"))
     if not paths:
         raise broken(folder / "meta/episodes", "no chunk-*/file-*.parquet in it")
-    if all("tasks" in pq.read_schema(path).names for path in paths):
+    if all("tasks" in pq.read_schema(for_library(path)).names for path in paths):
         columns.append("tasks")
     rows = pa.concat_tables([_table(path, columns) for path in paths]).sort_by("episode_index").to_pylist()
     out = []

@@ -98,6 +98,9 @@ class StreamedPath(PosixPath):
         finally:
             os.close(fd)
 
+    def __fspath__(self) -> str:
+        raise TypeError(f"{self} has no name on this machine: open it, or see `for_library` and `on_disk`")
+
     def __str__(self) -> str:
         text = super().__str__()
         scheme, slash, rest = text.partition(":/")
