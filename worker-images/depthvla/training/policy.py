@@ -30,6 +30,7 @@ from depthvla.runtime.job import Job
 from depthvla.runtime.versions import versions
 from depthvla.training.depth import predict, score_held_out, show_held_out
 from depthvla.training.joint import JointData
+from depthvla.weights.start import checkpoint_folder
 
 if TYPE_CHECKING:
     from depthvla.stages.train_vla import Config
@@ -61,7 +62,7 @@ def read_data(job: Job, config: Config) -> JointData:
         job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
     mixture = open_mixture(job.input("demos"), MixtureSettings(), job.events.warning)
     stats = read_normalisation(job, mixture, demos)
-    folder = job.input("paligemma") if job.has("paligemma") else None
+    folder = checkpoint_folder(job, "paligemma", config.paligemma)
     tokenizer = open_tokenizer(PRESETS[config.preset].text, folder)
     if config.blind:
         demos = dataclasses.replace(demos, images=np.zeros_like(demos.images))

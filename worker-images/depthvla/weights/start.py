@@ -22,7 +22,7 @@ def start_vlm(job: Job, model: VisionLanguage, config: ModelConfig, address: str
     Raises:
         WorkerError: WEIGHTS_*.
     """
-    if folder := _folder(job, "paligemma", address):
+    if folder := checkpoint_folder(job, "paligemma", address):
         with open_checkpoint(folder) as checkpoint:
             loaded = load_weights(model, paligemma(config, checkpoint.config), checkpoint)
         _say(job, folder, loaded)
@@ -35,7 +35,7 @@ def start_encoder(job: Job, model: DepthExpert, config: ModelConfig, address: st
     Raises:
         WorkerError: WEIGHTS_*, PRESET_MISMATCH.
     """
-    if folder := _folder(job, "encoder", address):
+    if folder := checkpoint_folder(job, "encoder", address):
         with open_checkpoint(folder) as checkpoint:
             recipe = depth_anything if checkpoint.config.get("model_type") == "depth_anything" else dinov2
             made = recipe(config.depth_vision, config.image // config.depth_vision.patch, checkpoint.config)
@@ -52,7 +52,13 @@ def _say(job: Job, folder: Path, loaded: Loaded) -> None:
         job.events.warning(str(loaded))
 
 
-def _folder(job: Job, port: str, address: str) -> Path | None:
+def checkpoint_folder(job: Job, port: str, address: str) -> Path | None:
+    """The folder of the checkpoint that a stage starts from: what is bound to the port, or what the hub has under the
+    address; None without either.
+
+    Raises:
+        WorkerError: CONFIG_INVALID when there are both; WEIGHTS_* of the hub.
+    """
     if not address:
         return job.input(port) if job.has(port) else None
     if job.has(port):
