@@ -29,7 +29,7 @@ def test_what_fits_is_decoded_once_and_in_order() -> None:
     for index in (3, 0, 4, 3, 1, 2):
         assert_array_equal(pictures.get("a", camera.frames, index, of=5), np.full((10, 10), index))
     assert camera.decoded == [3, 0, 1, 2, 4]
-    assert pictures.bytes == 500
+    assert pictures.kept.bytes == 500
     with pytest.raises(ValueError, match="read-only"):
         pictures.get("a", camera.frames, 0, of=5)[:] = 1
 
@@ -41,13 +41,13 @@ def test_what_does_not_fit_is_decoded_when_it_is_asked_for_and_memory_stays_with
             assert_array_equal(pictures.get("a", camera.frames, index, of=9), np.full((10, 10), index))
     # The first three stay, whatever comes after.
     assert camera.decoded == [*range(9), *range(3, 9)]
-    assert pictures.bytes == 300
+    assert pictures.kept.bytes == 300
 
 
 def test_nothing_is_kept_without_room_for_it() -> None:
     camera, pictures = Camera(2), Pictures(0)
     assert [int(pictures.get("a", camera.frames, 1, of=2)[0, 0]) for _ in range(2)] == [1, 1]
-    assert (camera.decoded, pictures.bytes) == ([1, 1], 0)
+    assert (camera.decoded, pictures.kept.bytes) == ([1, 1], 0)
 
 
 def test_a_broken_picture_is_told_to_who_asks_for_it_and_nobody_else() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
@@ -38,17 +39,34 @@ class Recent(Generic[T]):
         return value
 
 
-class Pictures:
-    """Decoded pictures, up to so many bytes of them. May be shared by threads.
+class Kept(Generic[T]):
+    """Values up to so many bytes of them. May be shared by threads.
 
     What is kept stays: in epochs over more than fits, whatever is thrown out for something else is wanted sooner.
-    What is given must not be written to.
     """
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes, self.bytes = most_bytes, 0
-        self._kept: dict[tuple[Hashable, int], NDArray[np.generic]] = {}
-        self._lock, self._filling = threading.Lock(), threading.Lock()
+        self._kept: dict[Hashable, T] = {}
+        self._lock = threading.Lock()
+
+    def find(self, key: Hashable) -> T | None:
+        return self._kept.get(key)
+
+    def keep(self, key: Hashable, value: T, size: int) -> None:
+        """Nothing where it doesn't fit any more."""
+        with self._lock:
+            if key not in self._kept and self.bytes + size <= self.most_bytes:
+                self._kept[key] = value
+                self.bytes += size
+
+
+class Pictures:
+    """Decoded pictures, up to so many bytes of them. What is given must not be written to."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.kept: Kept[NDArray[np.generic]] = Kept(most_bytes)
+        self._filling = threading.Lock()
 
     def get(self, key: Hashable, frames: LazyFrames[P], index: int, of: int) -> NDArray[P]:
         """One of the pictures named `key`.
@@ -57,28 +75,21 @@ class Pictures:
             of: how many such pictures there are in all. If they fit, all of `frames` are decoded now: to go through
                 a video costs a fraction of a seek for each.
         """
-        found = self._kept.get((key, index))
+        found = self.kept.find((key, index))
         if found is not None:
             return cast("NDArray[P]", found)
-        picture = frames[index]
-        self._keep((key, index), picture)
-        if picture.nbytes * of <= self.most_bytes:
+        picture = self._load(key, frames, index)
+        if picture.nbytes * of <= self.kept.most_bytes:
             with self._filling:
                 for i in range(len(frames)):
-                    if (key, i) not in self._kept:
-                        self._try((key, i), frames)
+                    # What is broken wasn't asked for yet; whoever asks will be told.
+                    with suppress(WorkerError):
+                        if self.kept.find((key, i)) is None:
+                            self._load(key, frames, i)
         return picture
 
-    def _try(self, key: tuple[Hashable, int], frames: LazyFrames[P]) -> None:
-        try:
-            self._keep(key, frames[key[1]])
-        except WorkerError:
-            # It wasn't asked for yet; whoever asks will be told.
-            return
-
-    def _keep(self, key: tuple[Hashable, int], picture: NDArray[np.generic]) -> None:
-        with self._lock:
-            if key not in self._kept and self.bytes + picture.nbytes <= self.most_bytes:
-                picture.flags.writeable = False
-                self._kept[key] = picture
-                self.bytes += picture.nbytes
+    def _load(self, key: Hashable, frames: LazyFrames[P], index: int) -> NDArray[P]:
+        picture = frames[index]
+        picture.flags.writeable = False
+        self.kept.keep((key, index), picture, picture.nbytes)
+        return picture

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from depthvla.data import position
 from depthvla.data.augment import PLAIN, Augmentation, Change, change_depth, change_image, draw_change
 from depthvla.data.broken import BrokenData, broken
 from depthvla.data.episodes import Episode
@@ -158,22 +159,15 @@ class Mixture:
 
     def position(self, step: int) -> dict[str, Json]:
         """What to save to go on from a step."""
-        return {"step": step, "mixture": self.digest}
+        return position.position(step, self.digest)
 
-    def resume(self, position: Mapping[str, Json]) -> int:
+    def resume(self, saved: Mapping[str, Json]) -> int:
         """The step of a saved position.
 
         Raises:
             WorkerError: MIXTURE_CHANGED when the data, the weights or the seed are others.
         """
-        if position.get("mixture") != self.digest:
-            raise WorkerError(
-                "MIXTURE_CHANGED",
-                "the saved position is of another mixture: its datasets, weights, window or seed were others",
-                hint="go on with the data that training began with, or begin anew",
-                exit_code=DATA_ERROR,
-            )
-        return int(str(position["step"]))
+        return position.resume(saved, self.digest)
 
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> list[Sample]:
         """A rank's samples of a step; those of all ranks are the same for any number of them."""
