@@ -1,5 +1,5 @@
-"""The losses of DepthVLA: L = L_si + L_flow. Each comes as a sum and a count: a batch is cut over ranks, and only the
-sums over all ranks divided by the counts over all ranks don't depend on the cut."""
+"""The losses of DepthVLA: L = L_si + L_flow. Each comes as a sum (float32) and a count: a batch is cut over ranks and
+micro-batches, and only the sums over all of them divided by the counts over all of them don't depend on the cut."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def silog(log_depth: Tensor, target: Tensor, *, lam: float = 0.5, weight: Tensor
     """
     valid = measured(target, weight)
     # The logarithm of what isn't measured must never be taken: NaN × 0 is NaN, in the gradient too.
-    d = torch.where(valid, log_depth - torch.where(valid, target, 1.0).log(), 0.0).flatten(1)
+    d = torch.where(valid, log_depth.float() - torch.where(valid, target, 1.0).log(), 0.0).flatten(1)
     w = (valid.float() if weight is None else torch.where(valid, weight, 0.0)).flatten(1)
     pixels = valid.flatten(1).any(dim=1)
     n = torch.where(pixels, w.sum(dim=1), 1.0)
@@ -51,5 +51,5 @@ def flow(velocity: Tensor, wanted: Tensor, keep: Tensor) -> Tensor:
         keep: bool ``[B, H]``, False where a chunk reaches over the end of its episode. The caller divides by the
             number of True over all ranks.
     """
-    error = (velocity - wanted).square().mean(dim=(1, 3))
+    error = (velocity.float() - wanted).square().mean(dim=(1, 3))
     return torch.where(keep, error, 0.0).sum()

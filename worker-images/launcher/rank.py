@@ -104,6 +104,7 @@ def environment(job: Job, directory: str, number: int, port: int) -> dict[str, s
         "RANK": str(number),
         "LOCAL_RANK": str(number),
         "WORLD_SIZE": str(job.ranks),
+        "LOCAL_WORLD_SIZE": str(job.ranks),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "CUDA_VISIBLE_DEVICES": job.gpus[number] if number < len(job.gpus) else "",

@@ -18,7 +18,8 @@ from torch import Tensor, nn  # noqa: E402
 from depthvla.__main__ import report  # noqa: E402
 from depthvla.runtime.distributed import process_group, set_up_torch  # noqa: E402
 from depthvla.runtime.job import Job, read_job  # noqa: E402
-from depthvla.runtime.training import Optimisation, train  # noqa: E402
+from depthvla.runtime.training import train  # noqa: E402
+from depthvla.training.settings import TrainingSettings  # noqa: E402
 
 WIDTH = 160
 GATE = Path(os.environ["GATE"])
@@ -36,7 +37,7 @@ class Gated:
         self.x = torch.randn(4, WIDTH) + random.random() + float(np.random.random())
         return [4.0]
 
-    def forward(self) -> list[Tensor]:
+    def forward(self, part: int, parts: int) -> list[Tensor]:
         return [self.model(self.x).square().sum()]
 
 
@@ -49,7 +50,7 @@ def run(job: Job) -> None:
     steps = job.config["steps"]
     assert isinstance(steps, int)
     with process_group(job):
-        train(job, model, Gated(model), Optimisation(steps, 1e-3, 0.01, 2, 1.0), device)
+        train(job, model, Gated(model), TrainingSettings(steps=steps, warmup=2), device)
     if job.rank == 0:
         (job.output("model") / "weights").write_bytes(model.weight.detach().numpy().tobytes())
         job.events.done({})

@@ -26,9 +26,10 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
+    below: float | None = None,
 ) -> T:
-    """A field of a config: its default, what it means, and its bounds (`above` is an exclusive minimum)."""
-    bounds = {"minimum": minimum, "maximum": maximum, "exclusiveMinimum": above}
+    """A field of a config: its default, what it means, and its bounds (`above` and `below` are exclusive)."""
+    bounds = {"minimum": minimum, "maximum": maximum, "exclusiveMinimum": above, "exclusiveMaximum": below}
     metadata = {"description": description, "bounds": {k: v for k, v in bounds.items() if v is not None}}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)  # type: ignore[return-value]
@@ -141,4 +142,6 @@ def _outside(value: float, expected: str, bounds: Mapping[str, float]) -> str | 
         return f"expected {expected} ≤ {bounds['maximum']:g}"
     if "exclusiveMinimum" in bounds and value <= bounds["exclusiveMinimum"]:
         return f"expected {expected} > {bounds['exclusiveMinimum']:g}"
+    if "exclusiveMaximum" in bounds and value >= bounds["exclusiveMaximum"]:
+        return f"expected {expected} < {bounds['exclusiveMaximum']:g}"
     return None

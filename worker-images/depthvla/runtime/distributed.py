@@ -1,8 +1,8 @@
 """Ranks: how they meet, agree, and share a model.
 
-Two ways to share, by the model's size: `replicate` keeps a copy on each rank and sums gradients in one all-reduce in
-a fixed order (at a few million parameters the fastest, and deterministic); `shard` is FSDP2's fully_shard, for models
-that don't fit. Checkpoints are the same for both.
+Two ways to share, by the model's size: a copy on each rank, whose gradients are summed in one all-reduce in a fixed
+order (at a few million parameters the fastest, and deterministic); or one copy for all, for models that don't fit
+(`sharded.py`). Checkpoints are the same for both.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
+from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.job import Job
-from depthvla.runtime.sharing import Sharing
+from depthvla.runtime.sharing import Precision
 
 PATIENCE = datetime.timedelta(minutes=30)
 
@@ -58,21 +57,29 @@ def total(values: list[float], device: torch.device) -> list[float]:
     return [float(x) for x in t.tolist()]
 
 
-def share(model: nn.Module, how: Sharing, job: Job, device: torch.device) -> None:
-    """Makes the model one that all ranks train. Every rank must have made it with the same weights."""
-    model.to(device)
-    if job.world > 1 and how == "shard":
-        fully_shard(model, mesh=init_device_mesh(device.type, (job.world,)))
+def check_precision(precision: Precision, device: torch.device) -> None:
+    """Whether this device computes in it, not only emulates it.
 
-
-def sum_gradients(parameters: list[nn.Parameter], how: Sharing) -> None:
-    """Makes each gradient the sum over the ranks (`shard` has averaged them already, while going backward)."""
-    if not dist.is_initialized():
+    Raises:
+        WorkerError: PRECISION_UNSUPPORTED.
+    """
+    if precision == "fp32":
         return
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        able = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if not able:
+        raise WorkerError(
+            "PRECISION_UNSUPPORTED", f"precision: bf16 can't be computed in on this {device.type}",
+            hint="use `precision: fp32`, or a GPU from Ampere on", exit_code=CONFIG,
+        )  # fmt: skip
+
+
+def sum_gradients(parameters: list[nn.Parameter]) -> None:
+    """Makes each gradient the sum over the ranks. Those of a model that is cut up were summed while going backward."""
     gradients = [p.grad for p in parameters if p.grad is not None]
-    if how == "shard":
-        for g in gradients:
-            g.mul_(dist.get_world_size())
+    if not dist.is_initialized() or any(isinstance(g, DTensor) for g in gradients):
         return
     # One buffer, one collective: with gloo a call costs more than a megabyte.
     flat = torch.cat([g.flatten() for g in gradients])
@@ -89,5 +96,11 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def whole_state(model: nn.Module) -> dict[str, Tensor]:
-    """All weights, whole and in host memory, on every rank."""
-    return {name: whole(t.detach()).cpu() for name, t in model.state_dict().items()}
+    """All weights, whole and in host memory, on rank 0; nothing on the others. A collective."""
+    keep = not dist.is_initialized() or dist.get_rank() == 0
+    kept = {}
+    for name, t in model.state_dict().items():
+        full = whole(t.detach())
+        if keep:
+            kept[name] = full.cpu()
+    return kept

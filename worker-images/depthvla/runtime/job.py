@@ -91,6 +91,8 @@ class Job:
     rank: int
     local_rank: int
     world: int
+    local_world: int
+    """Ranks on this host."""
     events: Events = field(repr=False, compare=False)
 
     @property
@@ -187,6 +189,7 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
             ),
             grace=_seconds(raw, "grace"),
             rank=rank, local_rank=int(environment.get("LOCAL_RANK", rank)), world=world,
+            local_world=int(environment.get("LOCAL_WORLD_SIZE", world)),
             events=Events(directory / f"events.{rank}.jsonl", rank),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RecursionError) as error:

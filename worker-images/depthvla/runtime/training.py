@@ -1,7 +1,8 @@
 """The training loop: what every training stage does around its losses.
 
 Exact by construction: a step is a pure function of (weights, optimizer state, seed, step). Where to save and when to
-stop, the ranks agree on before each step, together with how much each has to count.
+stop, the ranks agree on before each step, together with how much each has to count. Since losses are sums, divided by
+what is counted over all ranks and all micro-batches, a step doesn't depend on how its batch is cut, but for rounding.
 """
 
 from __future__ import annotations
@@ -15,28 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from depthvla.runtime import signals
+from depthvla.runtime.average import Average
 from depthvla.runtime.checkpoint import Checkpoints, State
 from depthvla.runtime.config import Json
 from depthvla.runtime.distributed import sum_gradients, total, whole
 from depthvla.runtime.failure import SOFTWARE, TRY_AGAIN, WorkerError
 from depthvla.runtime.job import Job
-from depthvla.runtime.sharing import Sharing
+from depthvla.runtime.optimizer import make_optimizer, schedule
+from depthvla.runtime.sharded import sum_at_next_backward
+from depthvla.training.settings import TrainingSettings
 
 REPORT_EVERY = 5
 """Steps between two points of the loss curve; each costs one small collective."""
-
-
-@dataclass(frozen=True)
-class Optimisation:
-    """How weights follow gradients: AdamW, linear warm-up, cosine decay, clipping by the norm."""
-
-    steps: int
-    lr: float
-    weight_decay: float
-    warmup: int
-    clip: float
-    sharing: Sharing = "replicate"
-    seed: int = 0
 
 
 class Losses(Protocol):
@@ -49,8 +40,8 @@ class Losses(Protocol):
     def draw(self, step: int) -> list[float]:
         """Draws this rank's part of the batch of a step; returns, for each loss, how many of its items it has."""
 
-    def forward(self) -> list[Tensor]:
-        """For each loss, its weighted sum over what was drawn."""
+    def forward(self, part: int, parts: int) -> list[Tensor]:
+        """For each loss, its weighted sum over one of so many equal parts of what was drawn; float32."""
 
 
 @dataclass(frozen=True)
@@ -59,44 +50,65 @@ class Trained:
     """Means over the last steps reported."""
 
 
-def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: torch.device) -> Trained:
-    """Trains to the last step, from the newest checkpoint if there is one.
+def train(
+    job: Job, model: nn.Module, losses: Losses, s: TrainingSettings, device: torch.device,
+    cursor: Mapping[str, Json] | None = None,
+) -> Trained:  # fmt: skip
+    """Trains to the last step, from the newest checkpoint if there is one. Leaves in the model the weights to keep:
+    their moving average, where `ema` asks for one.
+
+    Args:
+        cursor: what a checkpoint must have been made with (hashes of statistics, say) to be gone on from.
 
     Raises:
         SystemExit: 75, saved, after SIGTERM.
-        WorkerError: LOSS_NOT_FINITE, CHECKPOINT_FAILED, STORE_* when there may be a checkpoint and no store to ask.
+        WorkerError: BATCH_INVALID, PART_UNKNOWN, LOSS_NOT_FINITE, CHECKPOINT_FAILED, CHECKPOINT_MISMATCH, STORE_* when
+            there may be a checkpoint and no store to ask.
     """
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=o.lr, weight_decay=o.weight_decay, betas=(0.9, 0.95), fused=True)
-    state = training_state(model, optimizer)
-    curve = _Curve(job, losses.names, o.steps)
-    checkpoints = Checkpoints(job, state, curve, {"seed": o.seed, "sharing": o.sharing})
+    parts = s.micro_batches(job.world)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    parameters = list(trained.values())
+    optimizer = make_optimizer(
+        model, lr=s.lr, weight_decay=s.weight_decay, pretrained=s.pretrained, pretrained_lr=s.pretrained_lr
+    )
+    average = Average(trained, s.ema) if s.ema else None
+    state = training_state(model, optimizer, average)
+    curve = _Curve(job, losses.names, s.steps)
+    checkpoints = Checkpoints(job, state, curve, {"seed": s.seed, "sharing": s.sharing, **(cursor or {})})
     with signals.held():
         start = checkpoints.resume()
         try:
-            for step in range(start, o.steps):
+            for step in range(start, s.steps):
                 counts = losses.draw(step)
                 if asked := signals.take_save_asked():
                     checkpoints.hurry()
                 says = [float(asked), float(signals.stop_asked()), float(checkpoints.busy)]
                 save, stop, busy, *items = total([*says, *counts], device)
-                parts = losses.forward()
-                means = [p / max(n, 1.0) for p, n in zip(parts, items, strict=True)]
-                torch.stack(means).sum().backward()  # type: ignore[no-untyped-call]
-                sum_gradients(parameters, o.sharing)
-                norm = float(whole(nn.utils.clip_grad_norm_(parameters, o.clip)))
+                sums = [torch.zeros((), device=device) for _ in counts]
+                for part in range(parts):
+                    sum_at_next_backward(model, part == parts - 1)
+                    with torch.autocast(device.type, torch.bfloat16, enabled=s.precision == "bf16"):
+                        found = losses.forward(part, parts)
+                    means = [f / max(n, 1.0) for f, n in zip(found, items, strict=True)]
+                    torch.stack(means).sum().backward()  # type: ignore[no-untyped-call]
+                    sums = [a + m.detach() for a, m in zip(sums, means, strict=True)]
+                sum_gradients(parameters)
+                norm = float(whole(nn.utils.clip_grad_norm_(parameters, s.clip)))
                 if not math.isfinite(norm):
                     raise WorkerError(
                         "LOSS_NOT_FINITE", f"the gradient of step {step} is {norm}",
                         hint="lower `lr`, or look at the data of this step", exit_code=SOFTWARE,
                     )  # fmt: skip
+                factor = schedule(step, warmup=s.warmup, steps=s.steps, floor=s.lr_floor)
                 for group in optimizer.param_groups:
-                    group["lr"] = o.lr * schedule(step, o.warmup, o.steps)
+                    group["lr"] = s.lr * group["scale"] * factor
                 optimizer.step()
                 optimizer.zero_grad()
+                if average:
+                    average.follow()
                 done = step + 1
-                curve.add(done, means, device)
-                if save or job.checkpoint.is_due(done, o.steps):
+                curve.add(done, sums, device)
+                if save or job.checkpoint.is_due(done, s.steps):
                     checkpoints.ask()
                 if stop:
                     checkpoints.save(done, curve.metrics())
@@ -104,23 +116,17 @@ def train(job: Job, model: nn.Module, losses: Losses, o: Optimisation, device: t
                     raise SystemExit(TRY_AGAIN)
                 if not busy:
                     checkpoints.save_what_is_owed(done, curve.metrics())
-            if job.checkpoint.is_due(o.steps, o.steps):
-                checkpoints.save_what_is_owed(o.steps, curve.metrics())
+            if job.checkpoint.is_due(s.steps, s.steps):
+                checkpoints.save_what_is_owed(s.steps, curve.metrics())
         finally:
             # Leaving while a save is under way would tear the process group from under its thread.
             checkpoints.wait()
+    if average:
+        average.give()
     return Trained(curve.last)
 
 
-def schedule(step: int, warmup: int, steps: int) -> float:
-    """The learning rate of a step as a part of its peak."""
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    way = (step - warmup) / max(1, steps - warmup)
-    return 0.1 + 0.45 * (1.0 + math.cos(math.pi * way))
-
-
-def training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+def training_state(model: nn.Module, optimizer: torch.optim.Optimizer, average: Average | None = None) -> State:
     """All tensors that training changes, by name. The optimizer's are made now, so that they can be loaded into."""
     state: State = {f"model.{name}": t for name, t in model.state_dict().items()}
     names = {p: name for name, p in model.named_parameters()}
@@ -131,7 +137,7 @@ def training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
             own["exp_avg"] = torch.zeros_like(p, memory_format=torch.preserve_format)
             own["exp_avg_sq"] = torch.zeros_like(p, memory_format=torch.preserve_format)
             state |= {f"optimizer.{names[p]}.{key}": own[key] for key in ("step", "exp_avg", "exp_avg_sq")}
-    return state
+    return state | {f"ema.{name}": t for name, t in (average.kept if average else {}).items()}
 
 
 class _Curve:

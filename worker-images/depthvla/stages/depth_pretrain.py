@@ -9,23 +9,15 @@ from depthvla.runtime import signals
 from depthvla.runtime.config import setting
 from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.job import Job
-from depthvla.runtime.sharing import Sharing
 from depthvla.runtime.stage import Port, stage
-from depthvla.training import settings as say
+from depthvla.training.settings import ENCODER, PRESET, TrainingSettings
 
 
 @dataclass(frozen=True)
-class Config:
-    preset: Preset = setting("tiny", say.PRESET)
-    steps: int = setting(270, say.STEPS, minimum=1)
-    batch_size: int = setting(32, say.BATCH, minimum=1)
-    lr: float = setting(1e-3, say.LR, above=0)
-    weight_decay: float = setting(0.01, say.DECAY, minimum=0)
-    warmup: int = setting(20, say.WARMUP, minimum=0)
-    clip: float = setting(1.0, say.CLIP, above=0)
-    seed: int = setting(0, say.SEED, minimum=0)
-    sharing: Sharing = setting("replicate", say.SHARING)
-    encoder: str = setting("", say.ENCODER)
+class Config(TrainingSettings):
+    preset: Preset = setting("tiny", PRESET)
+    steps: int = setting(270, "optimizer steps", minimum=1)
+    encoder: str = setting("", ENCODER)
 
 
 @stage(
@@ -46,9 +38,10 @@ def run(job: Job, config: Config) -> None:
     from depthvla.model.files import save_model
     from depthvla.model.presets import PRESETS
     from depthvla.runtime import randomness
-    from depthvla.runtime.distributed import process_group, set_up_torch, share, whole_state
-    from depthvla.runtime.training import Optimisation, train
+    from depthvla.runtime.distributed import process_group, set_up_torch, whole_state
+    from depthvla.runtime.training import train
     from depthvla.training.depth import DepthLoss, predict, score_held_out, show_held_out
+    from depthvla.training.share import share
     from depthvla.weights.start import start_encoder
 
     size = PRESETS[config.preset]
@@ -58,16 +51,16 @@ def run(job: Job, config: Config) -> None:
         raise WorkerError("DATA_EMPTY", f"{len(training)} frames to train on and {len(held_out)} held out: need both")
     device = set_up_torch(job)
     randomness.start(config.seed)
-    model = DepthExpert(size)
-    start_encoder(job, model, size, config.encoder)
-    model.start_at(mean_log(training.depth))
+    mean = mean_log(training.depth)
+
+    def start(made: DepthExpert) -> None:
+        start_encoder(job, made, size, config.encoder)
+        made.start_at(mean)
+
     with process_group(job), signals.held():
-        share(model, config.sharing, job, device)
-        how = Optimisation(
-            config.steps, config.lr, config.weight_decay, config.warmup, config.clip, config.sharing, config.seed
-        )
+        model = share(lambda: DepthExpert(size), start, config, job, device)
         losses = DepthLoss(model, training, job, batch_size=config.batch_size, seed=config.seed)
-        trained = train(job, model, losses, how, device)
+        trained = train(job, model, losses, config, device)
         weights = whole_state(model)
         if job.rank != 0:
             return

@@ -8,31 +8,24 @@ from depthvla.model.presets import Preset
 from depthvla.runtime import signals
 from depthvla.runtime.config import setting
 from depthvla.runtime.job import Job
-from depthvla.runtime.sharing import Sharing
 from depthvla.runtime.stage import Port, stage
-from depthvla.training import settings as say
+from depthvla.training.settings import PALIGEMMA, PRESET, TrainingSettings
 
 
 @dataclass(frozen=True)
-class Config:
-    preset: Preset = setting("tiny", say.PRESET)
-    steps: int = setting(600, say.STEPS, minimum=1)
-    batch_size: int = setting(32, say.BATCH, minimum=1)
+class Config(TrainingSettings):
+    preset: Preset = setting("tiny", PRESET)
+    steps: int = setting(600, "optimizer steps", minimum=1)
+    warmup: int = setting(30, "steps of linear warm-up, before a cosine decay", minimum=0)
     scene_batch_size: int = setting(16, "pictures of scenes a step, over all ranks, for the depth loss", minimum=1)
     noise_draws: int = setting(4, "noise draws for each picture: the prefix is computed once for all", minimum=1)
     horizon: int = setting(8, "actions in a chunk", minimum=1)
-    lr: float = setting(1e-3, say.LR, above=0)
-    weight_decay: float = setting(0.01, say.DECAY, minimum=0)
-    warmup: int = setting(30, say.WARMUP, minimum=0)
-    clip: float = setting(1.0, say.CLIP, above=0)
-    seed: int = setting(0, say.SEED, minimum=0)
     depth_expert: bool = setting(True, "with the depth expert; without it the model is π0")
     block_mask: bool = setting(True, "VLM and depth expert don't see each other")
     depth_loss_weight: float = setting(1.0, "weight of the depth loss beside the flow loss", minimum=0)
     freeze_depth_expert: bool = setting(False, "keep the depth expert as it was pretrained")
     blind: bool = setting(False, "pictures blacked out: what can be had without looking")
-    sharing: Sharing = setting("replicate", say.SHARING)
-    paligemma: str = setting("", say.PALIGEMMA)
+    paligemma: str = setting("", PALIGEMMA)
 
 
 @stage(
@@ -50,32 +43,31 @@ class Config:
 )
 def run(job: Job, config: Config) -> None:
     """Trains vision-language, depth and action experts jointly with the flow and the depth loss."""
-    from depthvla.model.depthvla import DepthVLA
     from depthvla.runtime import randomness
-    from depthvla.runtime.distributed import process_group, set_up_torch, share, whole_state
-    from depthvla.runtime.training import Optimisation, train
+    from depthvla.runtime.distributed import process_group, set_up_torch, whole_state
+    from depthvla.runtime.training import train
     from depthvla.training.joint import FlowAndDepth, JointLoss, JointSettings
-    from depthvla.training.policy import judge, read_data, size_of, start_depth, write_policy
+    from depthvla.training.policy import judge, make_trainee, read_data, size_of, start_depth, write_policy
+    from depthvla.training.share import share
     from depthvla.weights.start import start_vlm
 
     data = read_data(job, config)
     size = size_of(config, data.demos)
     device = set_up_torch(job)
     randomness.start(config.seed)
-    model = DepthVLA(size)
-    start_vlm(job, model.vlm, size, config.paligemma)
-    start_depth(job, config, model, data)
-    trainee = FlowAndDepth(model)
+
+    def start(made: FlowAndDepth) -> None:
+        start_vlm(job, made.model.vlm, size, config.paligemma)
+        start_depth(job, config, made.model, data)
+
     with process_group(job), signals.held():
-        share(trainee, config.sharing, job, device)
-        how = Optimisation(
-            config.steps, config.lr, config.weight_decay, config.warmup, config.clip, config.sharing, config.seed
-        )
+        trainee = share(lambda: make_trainee(config, size), start, config, job, device)
         what = JointSettings(
             config.batch_size, config.scene_batch_size, config.noise_draws, config.depth_loss_weight, config.seed
         )
-        trained = train(job, trainee, JointLoss(trainee, data, job, what), how, device)
-        weights = whole_state(model)
+        normalised = {"normalisation_sha256": data.stats.digest}
+        trained = train(job, trainee, JointLoss(trainee, data, job, what), config, device, normalised)
+        weights = whole_state(trainee.model)
         if job.rank != 0:
             return
         write_policy(job, size, data, weights, config.blind)

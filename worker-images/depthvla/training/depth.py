@@ -31,12 +31,12 @@ class DepthLoss:
         self.device = next(model.parameters()).device
 
     def draw(self, step: int) -> list[float]:
-        images, depth = draw_frames(self.frames, self.job, self.seed, step, self.batch_size)
-        self.images, self.depth = images.to(self.device), depth.to(self.device)
-        return [float(pictures_measured(depth))]
+        self.images, self.depth = draw_frames(self.frames, self.job, self.seed, step, self.batch_size)
+        return [float(pictures_measured(self.depth))]
 
-    def forward(self) -> list[Tensor]:
-        return [silog(self.model(self.images), self.depth)]
+    def forward(self, part: int, parts: int) -> list[Tensor]:
+        rows = seeds.part(len(self.images), part, parts)
+        return [silog(self.model(self.images[rows].to(self.device)), self.depth[rows].to(self.device))]
 
 
 def draw_frames(frames: DepthFrames, job: Job, seed: int, step: int, size: int) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -63,13 +64,30 @@ class Batch:
     depth: Tensor | None
     """metres ``[b + s, H, W]``"""
 
+    def part(self, part: int, parts: int) -> Batch:
+        """One of so many equal parts, both of demonstrations and of scenes."""
+        b = len(self.noisy)
+        rows = seeds.part(b, part, parts)
+        scenes = self.scenes
+        depth = [] if self.depth is None else [self.depth[:b][rows]]
+        if scenes is not None and self.depth is not None:
+            of_scenes = seeds.part(len(scenes), part, parts)
+            scenes = scenes[of_scenes]
+            depth.append(self.depth[b:][of_scenes])
+        return Batch(
+            observation=_each(self.observation, lambda t: t[rows]),
+            noisy=self.noisy[rows], time=self.time[rows], velocity=self.velocity[rows], keep=self.keep[rows],
+            scenes=scenes, depth=torch.cat(depth) if depth else None,
+        )  # fmt: skip
+
     def to(self, device: torch.device) -> Batch:
-        return _moved(replace(self, observation=_moved(self.observation, device)), device)
+        observation = _each(self.observation, lambda t: t.to(device))
+        return _each(replace(self, observation=observation), lambda t: t.to(device))
 
 
-def _moved(x: D, device: torch.device) -> D:
-    """A dataclass with its own tensors on a device."""
-    tensors: dict[str, Any] = {name: t.to(device) for name, t in vars(x).items() if isinstance(t, Tensor)}
+def _each(x: D, do: Callable[[Tensor], Tensor]) -> D:
+    """A dataclass with something done to each of its own tensors."""
+    tensors: dict[str, Any] = {name: do(t) for name, t in vars(x).items() if isinstance(t, Tensor)}
     return replace(x, **tensors)
 
 
@@ -125,18 +143,19 @@ class JointLoss:
                 torch.from_numpy(self.state[index]),
             ), noisy=noisy, time=time, velocity=velocity, keep=keep,
             scenes=scenes, depth=depth,
-        ).to(self.device)  # fmt: skip
+        )  # fmt: skip
         counts = [float(keep.sum())]
         return counts if depth is None else [*counts, float(pictures_measured(depth))]
 
-    def forward(self) -> list[Tensor]:
-        velocity, log_depth = self.model(self.batch)
-        parts = [flow(velocity, self.batch.velocity, self.batch.keep)]
+    def forward(self, part: int, parts: int) -> list[Tensor]:
+        batch = self.batch.part(part, parts).to(self.device)
+        velocity, log_depth = self.model(batch)
+        sums = [flow(velocity, batch.velocity, batch.keep)]
         if self.with_depth:
             assert log_depth is not None
-            assert self.batch.depth is not None
-            parts.append(self.s.depth_loss_weight * silog(log_depth, self.batch.depth))
-        return parts
+            assert batch.depth is not None
+            sums.append(self.s.depth_loss_weight * silog(log_depth, batch.depth))
+        return sums
 
     def _depth(self, step: int, index: NDArray[np.int64]) -> tuple[Tensor | None, Tensor | None]:
         """Pictures of scenes, and the depth that goes with those of the demonstrations and them."""

@@ -29,7 +29,7 @@ from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.job import Job
 from depthvla.runtime.versions import versions
 from depthvla.training.depth import predict, score_held_out, show_held_out
-from depthvla.training.joint import JointData
+from depthvla.training.joint import FlowAndDepth, JointData
 from depthvla.weights.start import checkpoint_folder
 
 if TYPE_CHECKING:
@@ -104,6 +104,14 @@ def size_of(config: Config, demos: Demos) -> ModelConfig:
     )
 
 
+def make_trainee(config: Config, size: ModelConfig) -> FlowAndDepth:
+    """The model with random weights, as training calls it; frozen what this variant freezes."""
+    model = DepthVLA(size)
+    if model.depth is not None and config.freeze_depth_expert:
+        model.depth.requires_grad_(False)
+    return FlowAndDepth(model)
+
+
 def start_depth(job: Job, config: Config, model: DepthVLA, data: JointData) -> None:
     """Gives the depth expert its pretrained weights, or else the mean depth to start from.
 
@@ -117,8 +125,6 @@ def start_depth(job: Job, config: Config, model: DepthVLA, data: JointData) -> N
         copy_weights(model.depth, saved.weights, "depth_expert")
     elif data.scenes is not None:
         model.depth.start_at(mean_log(data.scenes.select("train").depth))
-    if config.freeze_depth_expert:
-        model.depth.requires_grad_(False)
 
 
 def write_policy(job: Job, size: ModelConfig, data: JointData, weights: dict[str, Tensor], blind: bool) -> None:
