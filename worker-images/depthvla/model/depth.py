@@ -14,6 +14,7 @@ from depthvla.model.encoder import PictureEncoder
 from depthvla.model.initial import initialise
 from depthvla.model.layers import Expert
 from depthvla.model.mixture import Stream, mix
+from depthvla.model.precision import in_float32
 
 NEAREST, FARTHEST = 0.1, 10.0
 """Metres that measured depth is shown to the encoder between, when that is what the expert sees."""
@@ -63,7 +64,7 @@ class DepthExpert(nn.Module):
         """Tokens ``[B, T, W]`` of the last layer -> log metres ``[B, H, W]``, float32."""
         assert self.head is not None
         b, s, p = hidden.shape[0], self.side, self.patch
-        pixels: Tensor = self.head(hidden).float().view(b, s, s, p, p)
+        pixels: Tensor = in_float32(self.head, hidden).view(b, s, s, p, p)
         return pixels.permute(0, 1, 3, 2, 4).reshape(b, s * p, s * p)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from depthvla.model.initial import initialise
 from depthvla.model.layers import Expert
 from depthvla.model.mixture import KeysValues, Mixed, Stream, mix
 from depthvla.model.observation import Observation
+from depthvla.model.precision import in_float32
 from depthvla.model.text import PADDING
 from depthvla.runtime.failure import DATA_ERROR, WorkerError
 
@@ -161,7 +162,7 @@ class DepthVLA(nn.Module):
             within=None if k == 1 else draw[:, None] == draw,
         )
         mixed = self._mix({"action": stream}, valid=prefix.valid, cache=prefix.cache)
-        out: Tensor = self.action.velocity(mixed.hidden["action"])
+        out = in_float32(self.action.velocity, mixed.hidden["action"])
         return out.float().view(b, k, h, a)
 
     def act(self, o: Observation, noise: Tensor) -> Tensor:

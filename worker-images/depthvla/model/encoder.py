@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthvla.model.config import EncoderConfig
+from depthvla.model.precision import as_computed
 
 EPS = 1e-6
 
@@ -69,6 +70,7 @@ class PictureEncoder(nn.Module):
         x = self.embed(self._patches(images).to(self.embed.weight.dtype)) + self.position
         if self.cls is not None:
             x = torch.cat((self.cls.expand(x.shape[0], 1, -1), x), dim=1)
+        x = as_computed(x)
         for layer in self.layers:
             x = layer(x)
         tokens: Tensor = self.norm(x)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from depthvla.model.layers import Expert, Layer, rope_table
+from depthvla.model.precision import as_computed
 
 KeysValues = tuple[Tensor, Tensor]
 Cache = Mapping[str, Sequence[KeysValues | None]]
@@ -63,7 +64,7 @@ def mix(
     """
     cache, valid = cache or {}, valid or {}
     wanted = streams.keys() if wanted is None else wanted
-    hidden = {name: s.tokens for name, s in streams.items()}
+    hidden = {name: as_computed(s.tokens) for name, s in streams.items()}
     tables = {name: rope_table(s.positions, head_dim, rope_base) for name, s in streams.items()}
     made: dict[str, list[KeysValues | None]] = {name: [] for name in streams}
     lengths = {name: s.tokens.shape[1] for name, s in streams.items()}

@@ -5,6 +5,7 @@ Written after PyTorch's FSDP2 documentation; tried with gloo on CPUs.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from itertools import chain
 
@@ -44,6 +45,8 @@ def cut(model: nn.Module, units: Iterable[nn.Module], mesh: DeviceMesh, precisio
     Gradients are summed over the ranks in float32, not averaged: losses are divided by counts over all ranks. With
     `bf16` units are gathered in bfloat16. What is in no unit stays float32, and autocast does the rest.
     """
+    # Queries, keys and values are views of one product; nothing is done to them in place, which is what that is about.
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor", UserWarning)
     exact = MixedPrecisionPolicy(cast_forward_inputs=False)
     halved = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
     for unit in units:
