@@ -15,23 +15,11 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy that has learnt nothing, as a folder."""
     import torch
 
-    from depthvla.data.statistics import Both, Spread, Statistics
-    from depthvla.model.depthvla import DepthVLA
-    from depthvla.model.export import Made, export_policy
-    from depthvla.model.normalisation import Normalisation
     from depthvla.model.presets import PRESETS
-    from depthvla.model.words import HashedWords
+    from random_policy import write_random_policy
 
-    folder = tmp_path_factory.mktemp("policy")
     torch.manual_seed(3)
-    spread = Spread([50] * 4, [0.0] * 4, [1.0] * 4, [-3.0] * 4, [3.0] * 4, [-2.5] * 4, [2.5] * 4)
-    both = Both(spread, spread)
-    tiny = PRESETS["tiny"]
-    export_policy(
-        folder, tiny, DepthVLA(tiny).state_dict(), Normalisation(Statistics(both, {})), HashedWords(tiny.text),
-        cameras=["corner2"], instructions=["open the drawer"], blind=False, made=Made("train", "0", {}, {}),
-    )  # fmt: skip
-    return folder
+    return write_random_policy(tmp_path_factory.mktemp("made") / "policy", PRESETS["tiny"])
 
 
 def timeless(folder: Path) -> list[TrialRecord]:

@@ -1,16 +1,12 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from depthvla.data.statistics import Both, Spread, Statistics
 from depthvla.model.config import EncoderConfig, ExpertConfig, ModelConfig, TextConfig
-from depthvla.model.depthvla import DepthVLA
-from depthvla.model.export import Made, export_policy
-from depthvla.model.normalisation import Normalisation
-from depthvla.model.text import open_tokenizer
+from random_policy import write_random_policy
 
 
 @pytest.fixture
@@ -32,24 +28,5 @@ def _seeded() -> None:
 
 @pytest.fixture
 def export(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a policy with random weights, and statistics that make a difference."""
-
-    def write(
-        config: ModelConfig, cameras: tuple[str, ...] = ("observation.images.front",), blind: bool = False
-    ) -> Path:
-        def spread(width: int, seed: int) -> Spread:
-            x = np.random.default_rng(seed).normal(0.1 * seed, 0.3 * seed, (50, width))
-            of = (x.mean(0), x.std(0), x.min(0), x.max(0), *np.quantile(x, (0.01, 0.99), axis=0))
-            return Spread([50] * width, *(v.tolist() for v in of))
-
-        both = Both(spread(config.state, 1), spread(config.actions, 2))
-        folder = tmp_path / "policy"
-        tokenizer = open_tokenizer(config.text, tmp_path)
-        export_policy(
-            folder, config, DepthVLA(config).state_dict(), Normalisation(Statistics(both, {"demos": both})), tokenizer,
-            cameras=cameras, instructions=["open the drawer", "press the button"], blind=blind,
-            made=Made("train", "0123", {"demos": "4567"}, {"torch": "2"}),
-        )  # fmt: skip
-        return folder
-
-    return write
+    """Writes a policy with random weights."""
+    return partial(write_random_policy, tmp_path / "policy")

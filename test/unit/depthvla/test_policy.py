@@ -1,6 +1,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from depthvla.model.config import ModelConfig
 from depthvla.model.depthvla import DepthVLA
 from depthvla.model.files import save_model
-from depthvla.model.policy import BATCH, Policy
+from depthvla.model.policy import BATCH, Policy, Running
 from depthvla.model.presets import PRESETS
 from depthvla.runtime.failure import WorkerError
 
@@ -93,3 +94,46 @@ def test_a_folder_of_another_kind_is_refused(folder: Path, small: ModelConfig) -
 
 def test_the_tiny_preset_is_tiny() -> None:
     assert 1.5e6 < sum(p.numel() for p in DepthVLA(PRESETS["tiny"]).parameters()) < 2.5e6
+
+
+def test_a_picture_that_is_not_there_changes_nothing(export: Callable[..., Path], small: ModelConfig) -> None:
+    two = dataclasses.replace(small, cameras=2)
+    policy = Policy.load(export(two, cameras=("front", "wrist")), Running(rows=2))
+    images, *rest = seen(two, 2)
+    front = np.array([[True, False]] * 2)
+    one, other = (np.stack([images, wrist], axis=1) for wrist in (images, np.zeros_like(images)))
+    assert_array_equal(policy.act(one, *rest, present=front), policy.act(other, *rest, present=front))
+    assert np.abs(policy.act(one, *rest) - policy.act(other, *rest)).max() > 1e-4
+
+
+def test_bfloat16_gives_nearly_the_same_actions(export: Callable[..., Path], small: ModelConfig) -> None:
+    folder = export(small)
+    exact = Policy.load(folder).act(*seen(small, 3))
+    rough = Policy.load(folder, Running(precision="bfloat16", rows=1)).act(*seen(small, 3))
+    assert 0 < np.abs(rough - exact).max() < 0.1 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"images": np.zeros((2, 8, 8, 3), np.uint8)}, r"images: has shape \[2, 1, 8, 8, 3\], expected \[2, 1, 96"),
+        ({"images": np.zeros((2, 96, 96, 3), np.float32)}, "images: is float32, expected uint8"),
+        ({"state": np.zeros((2, 5), np.float32)}, r"state: has shape \[2, 5\], expected \[2, 4\]"),
+        ({"state": np.full((2, 4), np.nan, np.float32)}, "state: dimension 0 of row 0 is nan"),
+        ({"instructions": ["word " * 13] * 2}, "has 13 tokens, at most 12 fit"),
+    ],
+)
+def test_what_it_can_not_have_been_trained_on_is_refused(
+    folder: Path, small: ModelConfig, change: dict[str, Any], said: str
+) -> None:
+    images, state, instructions, seed = seen(small, 2)
+    given = {"images": images, "state": state, "instructions": instructions, "seed": seed, **change}
+    with pytest.raises(WorkerError, match=said):
+        Policy.load(folder).act(**given)
+
+
+def test_an_answer_that_is_no_number_is_not_given(folder: Path, small: ModelConfig) -> None:
+    policy = Policy.load(folder)
+    policy.model.action.velocity.bias = torch.nn.Parameter(torch.full((small.actions,), np.nan))
+    with pytest.raises(WorkerError, match="NaN or infinity"):
+        policy.act(*seen(small, 1))

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from depthvla.data.truth import to_millimetres
 from depthvla.evaluation.camera import Renderer
 from depthvla.evaluation.metaworld import MetaWorld
 from depthvla.evaluation.trials import PolicyName, noise_seed
@@ -51,11 +52,15 @@ class Looking:
         size = self._policy.image_size
         renderer = _renderer(worlds[0].task, size)
         # The policy keeps to one shape of batch by itself.
+        seen = [world.look(renderer) for world in worlds]
+        # As it is stored in demonstrations: in whole millimetres, 0 where nothing is near.
+        metres = [to_millimetres(picture.depth) * np.float32(0.001) for picture in seen]
         return self._policy.act(
-            np.stack([world.look(renderer).rgb for world in worlds]),
+            np.stack([picture.rgb for picture in seen]),
             np.stack([world.state for world in worlds]),
             [world.instruction for world in worlds],
             np.array([noise_seed(w.task, t, w.steps) for w, t in zip(worlds, trials, strict=True)], np.int64),
+            depth=np.stack(metres)[:, None] if self._policy.takes_depth else None,
         )
 
 

@@ -64,6 +64,8 @@ def write_card(
         'policy = Policy.load("this-folder")',
         "```",
         "",
+        "or `python -m depthvla.serve this-folder`, which answers openpi's clients.",
+        "",
         "Files are checked against the SHA-256s in `config.json`: what was changed is refused.",
         "",
     ]

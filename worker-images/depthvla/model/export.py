@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from torch import Tensor
 
-from depthvla.data.statistics import write_statistics
+from depthvla.data.statistics import FILE as STATISTICS
+from depthvla.data.statistics import read_statistics, write_statistics
 from depthvla.model.card import write_card
 from depthvla.model.config import ModelConfig
-from depthvla.model.files import save_model
+from depthvla.model.files import CONFIG, Saved, load_model, save_model
 from depthvla.model.normalisation import Normalisation
-from depthvla.model.text import Tokenizer
+from depthvla.model.text import Tokenizer, open_tokenizer
 from depthvla.runtime.config import Json
+from depthvla.runtime.failure import WorkerError
 
 KIND = "depthvla-policy"
 
@@ -71,6 +74,44 @@ def export_policy(
     digest = save_model(folder, KIND, config, weights, extra)
     write_card(folder, config, cameras=cameras, instructions=instructions, extra=extra, digest=digest)
     return digest
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A policy's folder, as it was written; its model isn't built yet."""
+
+    saved: Saved
+    stats: Normalisation
+    tokenizer: Tokenizer
+    cameras: tuple[str, ...]
+    blind: bool
+
+
+def read_policy(folder: Path) -> Exported:
+    """Reads what `export_policy` wrote, with the statistics and the tokenizer of its training and no others.
+
+    Raises:
+        WorkerError: MODEL_INVALID, STATISTICS_INVALID, TOKENIZER_INVALID.
+    """
+    saved = load_model(folder, KIND)
+    for name in ("cameras", "blind", "statistics_sha256", "tokenizer_sha256"):
+        if name not in saved.extra:
+            raise WorkerError("MODEL_INVALID", f"{folder / CONFIG}: '{name}' is missing")
+    extra = saved.extra
+    stats = Normalisation(read_statistics(folder))
+    if stats.digest != extra["statistics_sha256"]:
+        raise WorkerError(
+            "STATISTICS_INVALID",
+            f"{folder / STATISTICS} has the SHA-256 {stats.digest}, the policy was trained with "
+            f"{extra['statistics_sha256']}",
+            hint="with other statistics its actions would be other motions: take the file that was exported with it",
+        )
+    tokenizer = open_tokenizer(saved.config.text, folder)
+    if tokenizer.digest != extra["tokenizer_sha256"]:
+        message = f"{folder}: the tokenizer's SHA-256 is {tokenizer.digest}, the policy was trained with "
+        raise WorkerError("TOKENIZER_INVALID", message + str(extra["tokenizer_sha256"]))
+    cameras = tuple(str(name) for name in cast("list[str]", extra["cameras"]))
+    return Exported(saved, stats, tokenizer, cameras, extra["blind"] is True)
 
 
 def _short(camera: str) -> str:

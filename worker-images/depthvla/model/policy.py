@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from depthvla.data.statistics import FILE as STATISTICS
-from depthvla.data.statistics import read_statistics
 from depthvla.model.build import build
 from depthvla.model.depthvla import DepthVLA
-from depthvla.model.export import KIND
-from depthvla.model.files import CONFIG, Saved, load_model
-from depthvla.model.normalisation import Normalisation
+from depthvla.model.export import Exported, read_policy
 from depthvla.model.observation import Observation
-from depthvla.model.text import Tokenizer, open_tokenizer, tokenize
+from depthvla.model.seen import check_batch, check_measured
+from depthvla.model.text import tokenize
 from depthvla.runtime import seeds
-from depthvla.runtime.config import Json
 from depthvla.runtime.failure import WorkerError
 
 BATCH = 8
-"""Rows of every forward pass. What comes out for one differs in its last bits between batch shapes, and between cuts
-of a batch over threads. So there is one shape and one thread: an action depends on what is seen and on the seed, and
-on nothing else."""
+"""Rows of a pass where nothing else is asked for. What comes out for one differs in its last bits between batch
+shapes, and between cuts of a batch over threads. So there is one shape and one thread: an action depends on what is
+seen and on the seed, and on nothing else."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a policy runs. What comes out depends on it, in the last bits.
+
+    Attributes:
+        device: as torch names it.
+        precision: of weights and products; sums and norms stay in float32.
+        rows: of every pass: 1 for one robot, which waits for it.
+        threads: of the CPU; None leaves them as they are.
+    """
+
+    device: str = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    rows: int = BATCH
+    threads: int | None = 1
 
 
 class Policy:
@@ -37,41 +52,42 @@ class Policy:
         cameras: names of the pictures, in order.
         blind: whether it sees black instead.
         digest: names the weights.
+        takes_depth: whether it must be given measured depth.
     """
 
-    def __init__(
-        self, model: DepthVLA, stats: Normalisation, tokenizer: Tokenizer, extra: Mapping[str, Json], digest: str
-    ) -> None:
-        torch.use_deterministic_algorithms(True)
-        self.model = model.eval()
+    def __init__(self, model: DepthVLA, exported: Exported, digest: str, running: Running) -> None:
+        if running.device == "cpu":
+            torch.use_deterministic_algorithms(True)
+        self.model = model.eval().to(running.device, getattr(torch, running.precision))
         self.config = model.config
-        self.stats = stats
-        self.tokenizer = tokenizer
-        self.cameras = tuple(str(name) for name in cast("list[str]", extra["cameras"]))
-        self.blind = bool(extra["blind"])
+        self.stats, self.tokenizer = exported.stats, exported.tokenizer
+        self.running = running
+        self.cameras, self.blind = exported.cameras, exported.blind
         self.digest = digest
         self.horizon = self.config.horizon
         self.image_size = self.config.image
+        self.takes_depth = self.config.depth is not None and not self.config.predicts_depth
 
     @staticmethod
-    def load(folder: Path | str) -> Policy:
+    def load(folder: Path | str, running: Running = Running()) -> Policy:
         """Reads the folder that `train_vla` wrote; its weights stay in their file until they are used.
 
         Raises:
-            WorkerError: MODEL_INVALID, STATISTICS_INVALID, PRESET_MISMATCH.
+            WorkerError: MODEL_INVALID, STATISTICS_INVALID, TOKENIZER_INVALID, PRESET_MISMATCH.
         """
-        saved, stats, tokenizer = _read(Path(folder))
+        exported = read_policy(Path(folder))
+        saved = exported.saved
         model = build(lambda: DepthVLA(saved.config), saved.weights, str(folder))
-        return Policy(model, stats, tokenizer, saved.extra, saved.digest)
+        return Policy(model, exported, saved.digest, running)
 
     @staticmethod
     def untrained(folder: Path | str, seed: int = 0) -> Policy:
         """The same policy before it learnt anything: random weights, everything else as in the folder."""
-        saved, stats, tokenizer = _read(Path(folder))
+        exported = read_policy(Path(folder))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.number("untrained", seed))
-            name = f"untrained-{seed}-{saved.digest[:16]}"
-            return Policy(DepthVLA(saved.config), stats, tokenizer, saved.extra, name)
+            name = f"untrained-{seed}-{exported.saved.digest[:16]}"
+            return Policy(DepthVLA(exported.saved.config), exported, name, Running())
 
     @torch.inference_mode()
     def act(
@@ -80,75 +96,78 @@ class Policy:
         state: NDArray[np.float32],
         instructions: Sequence[str],
         seed: Sequence[int] | NDArray[np.int64],
+        *,
+        present: NDArray[np.bool_] | None = None,
+        depth: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """What to do next.
 
         Args:
-            images: uint8 ``[B, H, W, 3]`` of `image_size`.
+            images: uint8 ``[B, C, H, W, 3]`` of `image_size`, in the order of `cameras`; or ``[B, H, W, 3]`` of one.
             state: float32 ``[B, S]`` in the dataset's units.
             instructions: B sentences.
             seed: B numbers, from which the noise of each is drawn.
+            present: bool ``[B, C]``, which pictures there are; else all.
+            depth: metres ``[B, D, H, W]`` of the first D cameras, for a policy that takes measured depth.
 
         Returns:
             float32 ``[B, horizon, A]`` in the dataset's units. They aren't cut to any bounds: the robot knows its own.
+
+        Raises:
+            WorkerError: OBSERVATION_INVALID, INSTRUCTION_TOO_LONG, ACTION_NOT_FINITE.
         """
-        words = tokenize(instructions, self.tokenizer)
-        normal = torch.from_numpy(self.stats.state(state))
-        pictures = torch.from_numpy(np.zeros_like(images) if self.blind else np.ascontiguousarray(images))
-        shape = (self.horizon, self.config.actions)
-        noise = torch.stack([torch.randn(shape, generator=seeds.generator("act", int(s))) for s in seed])
-        out = []
-        with _one_thread():
-            for i in range(0, len(images), BATCH):
-                rows = slice(i, i + BATCH)
-                parts = [_pad(t[rows]) for t in (pictures, words, normal, noise)]
-                seen = Observation(parts[0][:, None], parts[1], parts[2])
-                out.append(self.model.act(seen, parts[3])[: len(images[rows])])
-        return self.stats.action_back(torch.cat(out).numpy())
+        count, c = len(instructions), self.config
+        pictures = images[:, None] if images.ndim == 4 else images
+        check_batch(c, pictures, state, count)
+        shape = (self.horizon, c.actions)
+        parts = {
+            "images": _tensor(np.zeros_like(pictures) if self.blind else pictures),
+            "words": tokenize(instructions, self.tokenizer),
+            "state": _tensor(self.stats.state(state)),
+            "noise": torch.stack([torch.randn(shape, generator=seeds.generator("act", int(s))) for s in seed]),
+        }
+        if c.cameras > 1:
+            parts["present"] = _tensor(np.ones((count, c.cameras), np.bool_) if present is None else present)
+        if self.takes_depth:
+            parts["depth"] = _tensor(check_measured(c, depth, count))
+        rows = list(self._passes(parts, lambda noise, **seen: self.model.act(Observation(**seen), noise)))
+        actions = self.stats.action_back(torch.cat(rows).numpy())
+        if not np.isfinite(actions).all():
+            raise WorkerError("ACTION_NOT_FINITE", "the policy's answer has NaN or infinity in it: nothing to act on")
+        return actions
 
     @torch.inference_mode()
     def predict_depth(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Metres ``[B, H, W]`` of pictures uint8 ``[B, H, W, 3]``; None without a depth expert."""
-        if self.model.depth is None:
+        """Metres ``[B, H, W]`` of pictures uint8 ``[B, H, W, 3]``; None without a depth expert that predicts any."""
+        if not self.config.predicts_depth:
             return None
-        out = []
-        with _one_thread():
-            for i in range(0, len(images), BATCH):
-                part = torch.from_numpy(np.ascontiguousarray(images[i : i + BATCH]))
-                out.append(self.model.look(_pad(part)).exp()[: len(part)])
-        return torch.cat(out).numpy()
+        rows = list(self._passes({"images": _tensor(images)}, lambda images: self.model.look(images).exp()))
+        return torch.cat(rows).numpy()
+
+    def _passes(self, parts: Mapping[str, Tensor], run: Callable[..., Tensor]) -> Iterator[Tensor]:
+        """Rows of these tensors through the model, in passes of one shape."""
+        r = self.running
+        half = torch.autocast(torch.device(r.device).type, torch.bfloat16, enabled=r.precision == "bfloat16")
+        with _threads(r.threads), half:
+            for start in range(0, len(parts["images"]), r.rows):
+                some = {name: t[start : start + r.rows] for name, t in parts.items()}
+                out = run(**{name: _pad(t, r.rows).to(r.device) for name, t in some.items()})
+                yield out[: len(some["images"])].float().cpu()
 
 
-def _read(folder: Path) -> tuple[Saved, Normalisation, Tokenizer]:
-    """A policy's folder, with the statistics and the tokenizer that it was trained with and no others."""
-    saved = load_model(folder, KIND)
-    for name in ("cameras", "blind", "statistics_sha256", "tokenizer_sha256"):
-        if name not in saved.extra:
-            raise WorkerError("MODEL_INVALID", f"{folder / CONFIG}: '{name}' is missing")
-    stats = Normalisation(read_statistics(folder))
-    if stats.digest != saved.extra["statistics_sha256"]:
-        raise WorkerError(
-            "STATISTICS_INVALID",
-            f"{folder / STATISTICS} has the SHA-256 {stats.digest}, the policy was trained with "
-            f"{saved.extra['statistics_sha256']}",
-            hint="with other statistics its actions would be other motions: take the file that was exported with it",
-        )
-    tokenizer = open_tokenizer(saved.config.text, folder)
-    if tokenizer.digest != saved.extra["tokenizer_sha256"]:
-        message = f"{folder}: the tokenizer's SHA-256 is {tokenizer.digest}, the policy was trained with "
-        raise WorkerError("TOKENIZER_INVALID", message + str(saved.extra["tokenizer_sha256"]))
-    return saved, stats, tokenizer
+def _tensor(array: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _pad(t: torch.Tensor) -> torch.Tensor:
-    """Zeros below, up to `BATCH` rows."""
-    return t if len(t) == BATCH else torch.cat((t, t.new_zeros(BATCH - len(t), *t.shape[1:])))
+def _pad(t: Tensor, rows: int) -> Tensor:
+    """The last row again, until there are so many: a row of nothing could have no number for an answer."""
+    return t if len(t) == rows else torch.cat((t, t[-1:].expand(rows - len(t), *t.shape[1:])))
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _threads(count: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count or before)
     try:
         yield
     finally:
