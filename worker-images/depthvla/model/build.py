@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.failure import CONFIG, WorkerError
 
 M = TypeVar("M", bound=nn.Module)
 _NAMED = 3
@@ -34,7 +34,7 @@ def check_weights(model: nn.Module, weights: Mapping[str, Tensor], what: str) ->
     extra = [f"{name} is not one of this model's" for name in weights if name not in wanted]
     if problems := [_list(problem) for problem in (shapes, missing, extra) if problem]:
         hint = "these weights are of another preset or variant: use the one that they were trained with"
-        raise WorkerError("PRESET_MISMATCH", f"{what}: {'; '.join(problems)}", hint=hint)
+        raise WorkerError("PRESET_MISMATCH", f"{what}: {'; '.join(problems)}", hint=hint, exit_code=CONFIG)
 
 
 def copy_weights(model: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from depthvla.model.config import EncoderConfig
 from depthvla.runtime.config import Json
-from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.weights.recipe import Piece, Recipe, grid, number, patches
 from depthvla.weights.vit import LayerNames, layer_pieces
 
@@ -84,7 +84,8 @@ def _settings(config: EncoderConfig) -> dict[str, Json | tuple[Json, ...]]:
 
 def _pieces(config: EncoderConfig, side: int, stored_side: int) -> list[Piece]:
     if not (config.class_token and config.layer_scale):
-        raise WorkerError("PRESET_MISMATCH", "the preset's depth encoder is no DINOv2: it has no class token and gains")
+        message = "the preset's depth encoder is no DINOv2: it has no class token and no gains"
+        raise WorkerError("PRESET_MISMATCH", message, hint="use a preset such as `small` or `paper`", exit_code=CONFIG)
     w, p = config.width, config.patch
     token, positions = "embeddings.cls_token", "embeddings.position_embeddings"
     every = {positions: (1, 1 + stored_side**2, w)}
