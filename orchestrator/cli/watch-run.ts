@@ -5,6 +5,7 @@ import { followRun, isSilence } from './client/follow-run.ts'
 import type { Connection } from './options.ts'
 import { paint, span } from './view/line.ts'
 import { liveScreen } from './view/live-screen.ts'
+import { metricsCommands } from './view/metrics-commands.ts'
 import { plainLines } from './view/plain-lines.ts'
 import { runScreen } from './view/run-screen.ts'
 
@@ -125,7 +126,8 @@ function live(out: NodeJS.WriteStream, run: string, interrupt: Watching['interru
   const footer = () => {
     if (note !== null) return ['', note]
     const keys = interrupt === 'cancel' ? ['Ctrl-C saves a checkpoint and stops; twice stops now.'] : []
-    return ['', ...keys, `It goes on without this terminal: orchestrate status ${run}`]
+    const metrics = view === null ? [] : metricsCommands(view).map((text) => `Metrics: ${text}`)
+    return ['', ...keys, ...metrics, `It goes on without this terminal: orchestrate status ${run}`]
   }
   const draw = () =>
     screen.draw((size) => {

@@ -30,6 +30,20 @@ export const StreamedInput = z.strictObject({
 })
 export type StreamedInput = z.infer<typeof StreamedInput>
 
+/** Where rank 0 also writes what it measures; that it can't is no reason to stop. */
+export const MetricsFile = z.strictObject({
+  /** Absolute folder for files: the same for all attempts, so that a resumed one goes on with the curves of the last. */
+  folder: z.string(),
+  /** What people call the job: `train[full]`. */
+  name: z.string(),
+  tensorboard: z.boolean(),
+  /** Weights & Biases; what is secret about it comes through `secrets`. */
+  wandb: z
+    .strictObject({ project: z.string(), entity: z.string().nullable(), mode: z.enum(['online', 'offline']) })
+    .nullable(),
+})
+export type MetricsFile = z.infer<typeof MetricsFile>
+
 /** `job.json`: all that an attempt is told. Written by the control plane, read by the launcher and by every rank. */
 export const JobFile = z.strictObject({
   protocol: z.literal(1),
@@ -74,6 +88,8 @@ export const JobFile = z.strictObject({
   memory: z.int().min(1).nullable(),
   /** Bytes of standard output or error kept per rank. */
   logBytes: z.int().min(4096),
+  /** Left out: nowhere but into events. */
+  metrics: MetricsFile.optional(),
   /** File with one JSON object of secrets (mode 0600), or null. */
   secrets: z.string().nullable(),
 })

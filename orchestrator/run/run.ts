@@ -1,4 +1,4 @@
-import type { Json } from '../spec/pipeline.ts'
+import type { Json, Metrics } from '../spec/pipeline.ts'
 import type { Job } from './job.ts'
 
 export type RunCell = {
@@ -28,6 +28,8 @@ export type RunEvent = At &
         only: string[]
         priority: number
         secrets: string[]
+        /** Left out or null: nowhere but into events. */
+        metrics?: Metrics | null
         report: { rows: string | null; baseline: string | null; columns: string; value: string }
         cells: RunCell[]
         /** Keys in topological order, each once. */

@@ -166,6 +166,11 @@ export const RunView = z.object({
   jobs: z.array(JobView),
   pool: z.object({ name: z.string(), cores: z.int(), coresFree: z.int(), gpus: z.int(), gpusFree: z.int() }),
   troubles: z.array(Trouble).default([]),
+  /** Where its curves can be looked at besides here: a folder of the daemon's machine with one of each job. */
+  metrics: z
+    .object({ folder: z.string(), tensorboard: z.boolean(), wandb: z.enum(['online', 'offline']).nullable() })
+    .nullable()
+    .default(null),
   /** Seconds of wall time by what they went to, summed over attempts. */
   goodput: z.object({
     /** Useful step time in wall time. */

@@ -82,6 +82,7 @@ export async function submit(context: Context, submission: Submission): Promise<
             only: submission.only,
             priority: pipeline.priority,
             secrets: pipeline.secrets,
+            metrics: pipeline.metrics,
             report: pipeline.report,
             cells: plan.cells,
             jobs: keys,

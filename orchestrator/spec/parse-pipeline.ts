@@ -6,7 +6,7 @@ import { layer, type PlaceOf } from './layers.ts'
 import { expandMatrix } from './matrix.ts'
 import type { Json, Pipeline, Problem } from './pipeline.ts'
 import type { Problems, Report } from './problems.ts'
-import { readData, readLabels, readReport, readSecrets } from './sections.ts'
+import { readData, readLabels, readMetrics, readReport, readSecrets } from './sections.ts'
 import { selectCells } from './select-cells.ts'
 import { readSettings } from './settings.ts'
 import { PipelineShape } from './shape.ts'
@@ -73,15 +73,17 @@ function check(source: PipelineSource, document: SourceDocument, problems: Probl
     env,
     report,
   })
+  const secrets = readSecrets(file.secrets)
   return {
     name: typeof file.name === 'string' ? file.name : '',
     file: source.file,
     worker: { folder: workerFolder, description: worker },
-    secrets: readSecrets(file.secrets),
+    secrets,
     data,
     cells: selectCells(cells, source.only, report),
     stageOrder,
     report: readReport(section('report'), axes, place, report),
+    metrics: readMetrics(section('metrics'), secrets, place, report),
     labels: readLabels(section('labels')),
     priority: typeof file.priority === 'number' ? file.priority : 0,
   }

@@ -73,6 +73,13 @@ export type Cell = {
 
 export type ReportSpec = { rows: string | null; baseline: string | null; columns: string; value: string }
 
+/** Where curves, pictures and results go besides the report; never part of a key. */
+export type Metrics = {
+  tensorboard: boolean
+  /** Weights & Biases, or null. */
+  wandb: { project: string; entity: string | null; mode: 'online' | 'offline' } | null
+}
+
 /** A checked pipeline: nothing in it can be wrong any more, except what only a run can find. */
 export type Pipeline = {
   name: string
@@ -84,6 +91,8 @@ export type Pipeline = {
   /** Names of all stages of the file in topological order. */
   stageOrder: string[]
   report: ReportSpec
+  /** Null where nobody asked for it. */
+  metrics: Metrics | null
   labels: Record<string, string>
   priority: number
 }

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { PlaceOf } from './layers.ts'
 import type { Axis } from './matrix.ts'
-import type { DataSource, Json, ReportSpec } from './pipeline.ts'
+import type { DataSource, Json, Metrics, ReportSpec } from './pipeline.ts'
 import type { Report } from './problems.ts'
 import { isMap } from './show.ts'
 import { suggest } from './suggest.ts'
@@ -61,5 +61,23 @@ export function readReport(value: Json, axes: readonly Axis[], place: PlaceOf, r
     value: typeof metric === 'string' ? metric : 'success',
   }
 }
+
+/** Of W&B's key it is known before anything starts whether a worker will have it. */
+export function readMetrics(value: Json, secrets: string[], place: PlaceOf, report: Report): Metrics | null {
+  const { tensorboard, wandb } = isMap(value) ? value : {}
+  const metrics: Metrics = { tensorboard: tensorboard === true, wandb: isMap(wandb) ? readWandb(wandb) : null }
+  if (metrics.wandb?.mode === 'online' && !secrets.includes('WANDB_API_KEY'))
+    report(
+      place(['metrics', 'wandb']),
+      'metrics.wandb: expected WANDB_API_KEY under `secrets:`, or `mode: offline`, which needs none',
+    )
+  return metrics.tensorboard || metrics.wandb !== null ? metrics : null
+}
+
+const readWandb = ({ project, entity, mode }: Record<string, Json>): Metrics['wandb'] => ({
+  project: typeof project === 'string' ? project : '',
+  entity: typeof entity === 'string' ? entity : null,
+  mode: mode === undefined || mode === 'online' ? 'online' : 'offline',
+})
 
 const entriesOf = (value: Json): [string, Json][] => (isMap(value) ? Object.entries(value) : [])

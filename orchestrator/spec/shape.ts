@@ -188,6 +188,32 @@ const ReportShape = z.strictObject(
   { error: 'a map with rows, columns, value and baseline' },
 )
 
+const flagText = 'true or false'
+const wandbText = 'a map with project, entity and mode'
+const wandbModeText = "'online' or 'offline'"
+const Wandb = z.strictObject(
+  {
+    project: text('the name of a project').describe('Project in Weights & Biases'),
+    entity: text('the name of a user or team').nullish().describe("User or team. Default: the API key's own"),
+    mode: orVariable(z.enum(['online', 'offline'], { error: wandbModeText }), wandbModeText)
+      .optional()
+      .describe(
+        'offline keeps everything in files for `wandb sync`; online needs WANDB_API_KEY among the secrets. Default: online',
+      ),
+  },
+  { error: wandbText },
+)
+
+const MetricsShape = z.strictObject(
+  {
+    tensorboard: orVariable(z.boolean({ error: flagText }), flagText)
+      .optional()
+      .describe('Write event files; the run says for which folder to start TensorBoard. Default: false'),
+    wandb: Wandb.nullish().describe('Write to Weights & Biases, a run of its own for each job'),
+  },
+  { error: 'a map with tensorboard and wandb' },
+)
+
 const secretText = 'the name of an environment variable'
 
 export const PipelineShape = z
@@ -201,6 +227,9 @@ export const PipelineShape = z
       data: named(Data, 'a map of data sources').optional().describe('What comes from outside'),
       matrix: Matrix.optional().describe('Axes of named overrides or plain values; each combination is a cell'),
       report: ReportShape.optional().describe('The table that the run ends with'),
+      metrics: MetricsShape.nullish().describe(
+        'Where curves, pictures and results go besides the report; never part of the key',
+      ),
       secrets: z
         .array(z.string({ error: secretText }).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: secretText }), {
           error: 'a list of names of environment variables',

@@ -12,6 +12,7 @@ from pathlib import Path  # noqa: E402
 
 from depthvla.runtime.failure import TRY_AGAIN, USAGE, WorkerError, disk_full, is_by_full_disk  # noqa: E402
 from depthvla.runtime.job import Job, read_job  # noqa: E402
+from depthvla.runtime.sinks import open_sinks  # noqa: E402
 from depthvla.runtime.stage import find_stage  # noqa: E402
 
 
@@ -30,9 +31,12 @@ def main() -> int:
     gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     job.events.hello(device=f"cuda:{gpu}" if gpu else f"cpu {platform.machine()}", world=job.world)
     try:
+        job.events.sinks = open_sinks(job)
         find_stage(job.entry).run(job)
     except BaseException as error:
         return report(job, error)
+    finally:
+        job.events.sinks.close()
     return 0
 
 

@@ -15,7 +15,11 @@ export type TwinAttempt = {
   every: number | null
 }
 
-export function twinJob(job: JobFile, changes: Changes, { name, store, fence, resume, every }: TwinAttempt): JobFile {
+export function twinJob(
+  { metrics: _, ...job }: JobFile,
+  changes: Changes,
+  { name, store, fence, resume, every }: TwinAttempt,
+): JobFile {
   const ranks = changes.ranks ?? job.ranks
   if (job.gpus.length > 0 && ranks !== job.ranks) {
     throw new OrchestrateError('ARGUMENT_INVALID', `--ranks ${ranks}: ${job.stage} has ${job.gpus.length} GPUs`)

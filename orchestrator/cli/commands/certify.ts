@@ -19,8 +19,8 @@ import { type Connection, examples, repeated, wholeNumber } from '../options.ts'
 import { printJson, printLines } from '../print.ts'
 import { failureLines } from '../print-failure.ts'
 import { secretsFrom } from '../submit/secrets.ts'
-import { shownPath } from '../view/end.ts'
 import { span } from '../view/line.ts'
+import { shownPath } from '../view/shown-path.ts'
 import { isColourful } from '../view/terminal.ts'
 
 type Options = Connection & {

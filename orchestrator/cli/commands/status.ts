@@ -5,6 +5,7 @@ import { type Connection, examples, withConnection } from '../options.ts'
 import { printJson, printLines } from '../print.ts'
 import { printEnd } from '../print-end.ts'
 import { span } from '../view/line.ts'
+import { metricsCommands } from '../view/metrics-commands.ts'
 import { runScreen } from '../view/run-screen.ts'
 import { runsTable } from '../view/runs-table.ts'
 import { isColourful, sizeOf } from '../view/terminal.ts'
@@ -49,5 +50,6 @@ async function status_(run: string | undefined, options: Options): Promise<void>
   }
   if (options.follow === true) process.exitCode = exitCodeOf(view)
   if (options.json === true) return printJson(view)
-  if (view.state !== 'running') await printEnd(client, view, process.stdout)
+  if (view.state === 'running') printLines(metricsCommands(view).map((text) => [span(`metrics  ${text}`, 'dim')]))
+  else await printEnd(client, view, process.stdout)
 }

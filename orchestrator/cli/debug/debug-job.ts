@@ -1,7 +1,10 @@
 import type { JobFile } from '../../protocol/job-file.ts'
 
-/** The same job for another look: it writes where nothing is ever chosen from, and resumes from where the first one did. */
-export function debugJob(job: JobFile, scratch: { name: string; secrets: string | null }): JobFile {
+/**
+ * The same job for another look: it writes where nothing is ever chosen from (and no curve is shown of), and resumes from
+ * where the first one did.
+ */
+export function debugJob({ metrics: _, ...job }: JobFile, scratch: { name: string; secrets: string | null }): JobFile {
   return { ...job, attempt: scratch.name, prefix: `debug/${scratch.name}`, secrets: scratch.secrets, time: null }
 }
 

@@ -1,10 +1,11 @@
-import { relative } from 'node:path'
 import { list, shortDuration } from '../../report/figures.ts'
 import { spent } from '../../report/terminal.ts'
 import type { RunView } from '../../server/api.ts'
 import { failures } from './failures.ts'
 import { jobRef, quotedRef } from './job-name.ts'
 import { type Line, raw, span, width } from './line.ts'
+import { metricsCommands } from './metrics-commands.ts'
+import { shownPath } from './shown-path.ts'
 
 export type Ending = {
   /** The report for a terminal: how it went, the table, what it shows. Null when it could not be had. */
@@ -31,6 +32,7 @@ export function endLines(view: RunView, { report, file, columns }: Ending): Line
     ...warnings(view),
     ...failures(view),
     ...path,
+    ...metricsCommands(view).map((text, index) => command(index === 0 ? 'metrics' : '', text)),
     ...certified(view),
     ...next(view, file).map((line) => withoutRemark(line, columns)),
   ]
@@ -106,10 +108,3 @@ const command = (title: string, text: string, remark?: string): Line => [
 
 const withoutRemark = (line: Line, columns: number): Line =>
   line.reduce((sum, { text }) => sum + width(text), 0) > columns ? line.slice(0, 2) : line
-
-/** A path as one would type it from here; an address as it is. */
-export function shownPath(path: string): string {
-  if (!path.startsWith('/')) return path
-  const near = relative(process.cwd(), path)
-  return near.startsWith('..') ? path : near
-}

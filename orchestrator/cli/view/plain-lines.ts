@@ -1,6 +1,7 @@
 import type { JobView, RunView, Trouble } from '../../server/api.ts'
 import { jobRef } from './job-name.ts'
 import { printable } from './line.ts'
+import { metricsCommands } from './metrics-commands.ts'
 
 /** What to print in a pipe when a run went from `before` to `after`: one line for each change, nothing else. */
 export function plainLines(before: RunView | null, after: RunView, now: number): string[] {
@@ -15,6 +16,8 @@ export function plainLines(before: RunView | null, after: RunView, now: number):
       ...(words === null ? [] : [`${moment(job, now)} ${name} ${words}`]),
     ]
   })
+  if (before === null)
+    lines.unshift(...metricsCommands(after).map((text) => `${iso(now)} run ${after.run} metrics ${quoted(text)}`))
   lines.unshift(...troubleChanges(before?.troubles ?? [], after.troubles, now))
   if (after.state !== 'running' && before?.state !== after.state) {
     lines.push(

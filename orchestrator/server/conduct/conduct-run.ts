@@ -2,6 +2,7 @@ import { faultPoint } from '../../fault-point.ts'
 import { decideRun, isSaving, type Run, type RunCommand } from '../../run/run.ts'
 import { unpin } from '../../store/pins.ts'
 import { jobsOf } from '../find.ts'
+import { linkMetrics } from '../metrics-folders.ts'
 import { relyOn } from '../rely-on.ts'
 import { writeReport } from '../reports/write-report.ts'
 import type { Context } from './context.ts'
@@ -30,6 +31,7 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
         return job && (!want || want.epoch < epoch) ? [{ type: 'job.wanted', run: id, epoch, cells, priority }] : []
       })
       faultPoint('want-recorded')
+      await showMetrics(context, run, command.key)
       return
     }
     case 'unwant':
@@ -52,6 +54,15 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
     default:
       command satisfies never
   }
+}
+
+/** That nobody can look at curves is no reason for a run to wait. */
+async function showMetrics({ aggregates, settings, log }: Context, { submitted }: Run, key: string): Promise<void> {
+  const shards = aggregates.jobs.get(key)?.planned.shards
+  if (!submitted.metrics || shards === undefined) return
+  await linkMetrics(settings.stateDir, submitted, key, shards).catch((error: unknown) =>
+    log.warn({ err: error, run: submitted.run, job: key }, 'its metrics are not linked to from the folder of the run'),
+  )
 }
 
 /** What has to last is mirrored before the end is shown; then the report. A report that fails is no reason for a run to. */

@@ -2,12 +2,14 @@ import { join } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import { limits } from '../../limits.ts'
-import type { JobFile } from '../../protocol/job-file.ts'
+import type { JobFile, MetricsFile } from '../../protocol/job-file.ts'
 import { isBlocking } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, Outcome } from '../../run/job-events.ts'
+import type { Run } from '../../run/run.ts'
 import { materialiseCode } from '../../store/code.ts'
 import { availableManifests } from '../../store/marks.ts'
+import { jobMetricsFolder, metricsName } from '../metrics-folders.ts'
 import { bringInputs } from './bring-inputs.ts'
 import type { Context } from './context.ts'
 import { workerEnv } from './worker-env.ts'
@@ -80,6 +82,7 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
   ])
   faultPoint('inputs-staged')
   const [word, ...rest] = planned.command
+  const metrics = metricsOf(context, job, shard)
   return {
     protocol: 1,
     attempt: attempt.attempt,
@@ -109,10 +112,36 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     time: planned.resources.time,
     memory: planned.resources.memory,
     logBytes: LOG_BYTES,
+    ...(metrics === null ? {} : { metrics }),
     secrets:
-      planned.secrets.length > 0 ? join(context.engine(planned.pool).directory(attempt.attempt), 'secrets.json') : null,
+      secretNames(context, job).length > 0
+        ? join(context.engine(planned.pool).directory(attempt.attempt), 'secrets.json')
+        : null,
   }
 }
+
+/** What any of the runs that want it asked for. */
+function metricsOf(context: Context, job: Job, shard: number): MetricsFile | null {
+  const asking = runsOf(context, job).flatMap(({ submitted }) =>
+    submitted.metrics ? [{ ...submitted.metrics, name: metricsName(submitted, job.key) }] : [],
+  )
+  const first = asking[0]
+  if (first === undefined) return null
+  return {
+    folder: jobMetricsFolder(context.settings.stateDir, job.key, shard),
+    name: job.planned.shards === 1 ? first.name : `${first.name}.s${shard}`,
+    tensorboard: asking.some(({ tensorboard }) => tensorboard),
+    wandb: asking.find(({ wandb }) => wandb !== null)?.wandb ?? null,
+  }
+}
+
+const runsOf = ({ aggregates }: Context, job: Job): Run[] =>
+  [...job.wants.keys()].flatMap((run) => aggregates.runs.get(run) ?? [])
+
+/** Those of the runs that want it now too: one of them may have been given what the first had not. */
+const secretNames = (context: Context, job: Job): string[] => [
+  ...new Set([...job.planned.secrets, ...runsOf(context, job).flatMap(({ submitted }) => submitted.secrets)]),
+]
 
 function secretsOf(context: Context, job: Job): Record<string, string> {
   const given = Object.assign({}, ...[...job.wants.keys()].map((run) => context.secrets.of(run))) as Record<
@@ -120,7 +149,7 @@ function secretsOf(context: Context, job: Job): Record<string, string> {
     string
   >
   return Object.fromEntries(
-    job.planned.secrets.map((name) => {
+    secretNames(context, job).map((name) => {
       const value = given[name]
       if (value === undefined)
         throw new OrchestrateError(

@@ -9,6 +9,7 @@ import { classifyExit } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, StopReason } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
+import { jobMetricsFolder } from '../metrics-folders.ts'
 import type { Context } from './context.ts'
 import { isDiskFull } from './is-disk-full.ts'
 import { listened } from './listened.ts'
@@ -24,7 +25,7 @@ export async function watch(context: Context, job: Job, shard: number, fence: nu
   if (context.watched.has(attempt.attempt)) return
   const stop = new AbortController()
   context.watched.set(attempt.attempt, stop)
-  if (job.planned.secrets.length > 0) await learnSecrets(context, attempt.attempt, engine.directory(attempt.attempt))
+  await learnSecrets(context, attempt.attempt, engine.directory(attempt.attempt))
   context.logs.follow(attempt.attempt)
   context.listened.set(attempt.attempt, listened(job.key, shard, fence, attempt.attempt))
   void untilRecorded(context, job, attempt, stop.signal).finally(() => {
@@ -98,7 +99,12 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
   await rm(join(directory, 'scratch'), { recursive: true, force: true }).catch((error: unknown) =>
     context.log.warn({ err: error, attempt: attempt.attempt }, 'its scratch folder is left'),
   )
-  context.archive.add(directory, `jobs/${key}/s${shard}/${fence}/logs`)
+  context.archive.add({
+    directory,
+    metrics: jobMetricsFolder(context.settings.stateDir, key, shard),
+    fence,
+    prefix: `jobs/${key}/s${shard}/${fence}/logs`,
+  })
 }
 
 export async function terminate(

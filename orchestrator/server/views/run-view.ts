@@ -8,6 +8,7 @@ import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
 import { activeAttempts } from '../conduct/reconcile.ts'
 import { jobsOf } from '../find.ts'
+import { runMetricsFolder } from '../metrics-folders.ts'
 import { certifiedOf } from './certified.ts'
 import { addPhases, goodput, jobPhases, noPhases } from './goodput.ts'
 import { isCached, jobView } from './job-view.ts'
@@ -36,10 +37,17 @@ export async function runView(context: Context, run: Run): Promise<RunView> {
     jobs: await Promise.all(ordered.map((job) => jobView(context, job, run))),
     pool: poolView(context),
     troubles: context.troubles.list(),
+    metrics: metricsView(context, run),
     goodput: await runGoodput(context, run, ordered),
     report: reportPath(context, run),
     certified: await certifiedOf(context.settings.stateDir, submitted.run),
   }
+}
+
+function metricsView({ settings }: Context, { submitted }: Run): RunView['metrics'] {
+  if (!submitted.metrics) return null
+  const { tensorboard, wandb } = submitted.metrics
+  return { folder: runMetricsFolder(settings.stateDir, submitted.run), tensorboard, wandb: wandb?.mode ?? null }
 }
 
 /** Metrics of a cell: those of its jobs in topological order, a later one's before an earlier one's. */

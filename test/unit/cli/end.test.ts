@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { endLines } from '../../../orchestrator/cli/view/end.ts'
 import { paint } from '../../../orchestrator/cli/view/line.ts'
+import { plainLines } from '../../../orchestrator/cli/view/plain-lines.ts'
 import type { RunView } from '../../../orchestrator/server/api.ts'
 import { ended, job, run, start } from './views.ts'
 
@@ -31,6 +32,20 @@ test('what workers warned of, and what was certified, is told too', () => {
     '! train: resumed on 1 rank: bits may differ',
     '',
     'certify  /somewhere/certificate.md   (resumed to the same bits: train; to others: label)',
+  ])
+})
+
+test('what to type for curves beside the report is told while a run goes on, and at its end', () => {
+  const metrics = { folder: '/somewhere/metrics/r-7k2pq', tensorboard: true, wandb: 'offline' } as const
+  const sync = 'wandb sync /somewhere/metrics/r-7k2pq/*/wandb.*/wandb/offline-run-*'
+  expect(shown({ ...ended(), metrics }).slice(-4, -1)).toEqual([
+    'report   /somewhere/reports/r-7k2pq/index.html',
+    'metrics  tensorboard --logdir /somewhere/metrics/r-7k2pq',
+    `         ${sync}`,
+  ])
+  expect(plainLines(null, run([], { metrics }), start)).toEqual([
+    '2026-11-22T21:04:00Z run r-7k2pq metrics "tensorboard --logdir /somewhere/metrics/r-7k2pq"',
+    `2026-11-22T21:04:00Z run r-7k2pq metrics "${sync}"`,
   ])
 })
 

@@ -42,6 +42,7 @@ export function run(jobs: JobView[], given: Partial<RunView> = {}): RunView {
     jobs,
     pool: { name: 'local', cores: 2, coresFree: 0, gpus: 0, gpusFree: 0 },
     troubles: [],
+    metrics: null,
     goodput: {
       share: null,
       training: 0,

@@ -77,6 +77,20 @@ const cases: [name: string, file: string, said: string[]][] = [
     changed(['worker:', 'secrets: [HF_TOKEN=abc]\nworker:']),
     [at('2:11', 'secrets[0]: expected the name of an environment variable, found "HF_TOKEN=abc"')],
   ],
+  [
+    "W&B's server without its key",
+    changed(['worker:', 'metrics: { wandb: { project: p } }\nworker:']),
+    [at('2:19', 'metrics.wandb: expected WANDB_API_KEY under `secrets:`, or `mode: offline`, which needs none')],
+  ],
+  [
+    'metrics of no known kind',
+    changed(['worker:', 'metrics: { tensorbord: true, wandb: { mode: disabled } }\nworker:']),
+    [
+      at('2:12', "metrics: no key 'tensorbord'; did you mean 'tensorboard'?"),
+      at('2:37', "metrics.wandb: missing 'project', expected the name of a project"),
+      at('2:45', "metrics.wandb.mode: expected 'online' or 'offline', found \"disabled\""),
+    ],
+  ],
   // stages
   [
     'a stage with nothing in it',

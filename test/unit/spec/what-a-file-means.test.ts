@@ -203,3 +203,19 @@ test('an override may give a stage another entry', () => {
     ),
   ).toEqual(['mill', 'grind'])
 })
+
+test('metrics go where the file says, and nowhere else by default', () => {
+  const metrics = (...lines: string[]) => parsed({ text: changed(['worker:', `${lines.join('\n')}\nworker:`]) }).metrics
+  expect(parsed().metrics).toBeNull()
+  expect(metrics('metrics: { tensorboard: false, wandb: null }')).toBeNull()
+  expect(metrics('metrics: { tensorboard: true }')).toEqual({ tensorboard: true, wandb: null })
+  expect(metrics('metrics: { wandb: { project: bread, mode: offline } }')).toEqual({
+    tensorboard: false,
+    wandb: { project: 'bread', entity: null, mode: 'offline' },
+  })
+  expect(metrics('secrets: [WANDB_API_KEY]', 'metrics: { wandb: { project: bread, entity: bakers } }')?.wandb).toEqual({
+    project: 'bread',
+    entity: 'bakers',
+    mode: 'online',
+  })
+})

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import SOFTWARE, WorkerError, disk_full, is_full
+from depthvla.runtime.sinks import Sinks
 from depthvla.runtime.versions import versions
 
 Metric = float | Mapping[str, int]
@@ -36,11 +37,14 @@ class Events:
 
     def __init__(self, path: Path, rank: int) -> None:
         self.rank = rank
+        self.sinks = Sinks({}, self.warning)
+        self._step = 0
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._said: set[str] = set()
         self._lock = threading.Lock()
         self._torn, self._lost = False, 0
         self._unsaid: list[str] = []
+        self._directory = path.parent
         self._reserve = path.with_name(f"reserve.{rank}")
         with contextlib.suppress(OSError):
             self._reserve.write_bytes(bytes(RESERVE))
@@ -53,6 +57,7 @@ class Events:
         )  # fmt: skip
 
     def progress(self, step: float, of: float, unit: str) -> None:
+        self._step = round(step)
         self._write_leading("progress", step=step, of=of, unit=unit)
 
     def burst(self, step: float, of: float, unit: str) -> None:
@@ -72,13 +77,18 @@ class Events:
             self.warning(f"metric {name} is {value} at step {step}", once=f"metric {name}")
             return
         self._write_leading("metric", name=name, value=value, **({} if step is None else {"step": step}))
+        at = self._step if step is None else step
+        self.sinks.tell(at, lambda sink: sink.metric(name, value, at))
 
     def sample(self, name: str, path: str, caption: str | None = None, step: int | None = None) -> None:
         """A picture or clip to show; `path` is relative to the attempt directory."""
         extra: dict[str, Json] = {k: v for k, v in (("caption", caption), ("step", step)) if v is not None}
         self._write_leading("sample", name=name, path=path, **extra)
+        at, file = self._step if step is None else step, self._directory / path
+        self.sinks.tell(at, lambda sink: sink.sample(name, file, caption, at))
 
     def checkpoint(self, step: int, manifest: str, size: int, stall_ms: float) -> None:
+        self.sinks.tell_open(lambda sink: sink.flush())
         self._write_leading("checkpoint", step=step, manifest=manifest, bytes=size, stall_ms=stall_ms)
 
     def artifact(self, name: str, summary: str | None = None) -> None:
@@ -105,6 +115,7 @@ class Events:
             made[name] = value
         if self.rank == 0:
             self._write_last("done", metrics=made, **({} if summary is None else {"summary": summary}))
+            self.sinks.tell(self._step, lambda sink: sink.results(metrics, self._step))
 
     def failed(self, code: str, message: str, hint: str | None = None) -> None:
         """Raises:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from depthvla.runtime.config import Json
 from depthvla.runtime.events import Events
@@ -55,6 +56,25 @@ class StreamCache:
 
 
 @dataclass(frozen=True)
+class WandbAddress:
+    project: str
+    entity: str | None
+    mode: Literal["online", "offline"]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Where rank 0 also writes what it measures."""
+
+    folder: Path
+    """The same for all attempts of the job."""
+    name: str
+    """What people call the job."""
+    tensorboard: bool
+    wandb: WandbAddress | None
+
+
+@dataclass(frozen=True)
 class CheckpointPolicy:
     every: int | None
     final: bool = False
@@ -87,6 +107,9 @@ class Job:
     prefix: str
     resume: tuple[str, ...]
     checkpoint: CheckpointPolicy
+    metrics: Metrics | None
+    secrets: Path | None
+    """File with one JSON object of secrets; there only as long as the attempt runs."""
     grace: float
     rank: int
     local_rank: int
@@ -187,6 +210,8 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
             checkpoint=CheckpointPolicy(
                 None if checkpoint["every"] is None else _count(checkpoint, "every"), checkpoint.get("final") is True
             ),
+            metrics=None if raw.get("metrics") is None else _metrics(_dict(raw["metrics"], "metrics")),
+            secrets=None if (secrets := _maybe(raw, "secrets")) is None else Path(secrets),
             grace=_seconds(raw, "grace"),
             rank=rank, local_rank=int(environment.get("LOCAL_RANK", rank)), world=world,
             local_world=int(environment.get("LOCAL_WORLD_SIZE", world)),
@@ -219,6 +244,16 @@ def _cache(raw: Mapping[str, Json]) -> StreamCache | None:
 
 def _address(raw: Mapping[str, Json]) -> StoreAddress:
     return StoreAddress(_text(raw, "url"), _maybe(raw, "endpoint"), _maybe(raw, "region"))
+
+
+def _metrics(raw: Mapping[str, Json]) -> Metrics:
+    wandb = None if raw["wandb"] is None else _dict(raw["wandb"], "wandb")
+    return Metrics(
+        folder=Path(_text(raw, "folder")), name=_text(raw, "name"), tensorboard=raw["tensorboard"] is True,
+        wandb=None if wandb is None else WandbAddress(
+            _text(wandb, "project"), _maybe(wandb, "entity"), "offline" if wandb["mode"] == "offline" else "online"
+        ),
+    )  # fmt: skip
 
 
 def _dict(value: Json, name: str) -> dict[str, Json]:
