@@ -108,8 +108,6 @@ class Job:
     resume: tuple[str, ...]
     checkpoint: CheckpointPolicy
     metrics: Metrics | None
-    secrets: Path | None
-    """File with one JSON object of secrets; there only as long as the attempt runs."""
     grace: float
     rank: int
     local_rank: int
@@ -211,7 +209,6 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
                 None if checkpoint["every"] is None else _count(checkpoint, "every"), checkpoint.get("final") is True
             ),
             metrics=None if raw.get("metrics") is None else _metrics(_dict(raw["metrics"], "metrics")),
-            secrets=None if (secrets := _maybe(raw, "secrets")) is None else Path(secrets),
             grace=_seconds(raw, "grace"),
             rank=rank, local_rank=int(environment.get("LOCAL_RANK", rank)), world=world,
             local_world=int(environment.get("LOCAL_WORLD_SIZE", world)),

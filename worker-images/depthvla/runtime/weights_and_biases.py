@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,8 @@ SECONDS = 60.0
 """How long to try where nothing answers: to begin, and at the end to send the rest, which is in the file too."""
 FLUSH_EVERY = 1.0
 """Seconds between two writes of the file. wandb offers no flush at will: who is killed loses up to so much of it."""
+ENVIRONMENT = ("WANDB_API_KEY", "WANDB_BASE_URL")
+"""Where wandb looks for its key, and for a server of one's own."""
 CLIPS: dict[str, Literal["mp4", "webm", "gif"]] = {".mp4": "mp4", ".webm": "webm", ".gif": "gif"}
 
 
@@ -30,7 +31,9 @@ class WeightsAndBiases:
         assert job.metrics is not None
         assert job.metrics.wandb is not None
         self._job, where, folder = job, job.metrics.wandb, job.metrics.folder
-        _take_secrets(job)
+        for name in ENVIRONMENT:
+            if (value := job.secret(name)) is not None:
+                os.environ[name] = value
         before = sorted(folder.glob("wandb.*/wandb/*run-*/run-*.wandb"))
         shard = f"-s{job.shard}" if job.shards > 1 else ""
         own = folder / f"wandb.{job.fence}"
@@ -57,7 +60,9 @@ class WeightsAndBiases:
         step = max(step, self._run.step)
         if step < self._first:
             return
-        if path.suffix in CLIPS:
+        if path.suffix in ENVIRONMENT = ("WANDB_API_KEY", "WANDB_BASE_URL")
+"""Where wandb looks for its key, and for a server of one's own."""
+CLIPS:
             self._run.log({name: wandb.Video(str(path), caption=caption, format=CLIPS[path.suffix])}, step=step)
         elif (frame := first_frame(path)) is not None:
             self._run.log({name: wandb.Image(frame, caption=caption)}, step=step)
@@ -71,11 +76,3 @@ class WeightsAndBiases:
     def close(self) -> None:
         self._job.events.busy("sending the rest to Weights & Biases", SECONDS)
         self._run.finish()
-
-
-def _take_secrets(job: Job) -> None:
-    """wandb looks for its key, and for a server of one's own, in the environment."""
-    if job.secrets is None:
-        return
-    secrets = json.loads(job.secrets.read_bytes())
-    os.environ.update({name: value for name, value in secrets.items() if name.startswith("WANDB_")})
