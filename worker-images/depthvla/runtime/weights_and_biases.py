@@ -34,7 +34,7 @@ class WeightsAndBiases:
         for name in ENVIRONMENT:
             if (value := job.secret(name)) is not None:
                 os.environ[name] = value
-        before = sorted(folder.glob("wandb.*/wandb/*run-*/run-*.wandb"))
+        before = [*folder.glob("wandb.*/wandb/offline-run-*/run-*.wandb")]
         shard = f"-s{job.shard}" if job.shards > 1 else ""
         own = folder / f"wandb.{job.fence}"
         own.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,8 @@ class WeightsAndBiases:
                 x_transaction_log_flush_interval=FLUSH_EVERY,
             ),
         )  # fmt: skip
-        told = [step for step in map(last_step, before) if step is not None]
+        # Online only the server knows what has reached it.
+        told = [step for step in map(last_step, before) if step is not None] if where.mode == "offline" else []
         self._first = max([self._run.starting_step, *(step + 1 for step in told)])
 
     def metric(self, name: str, value: float, step: int) -> None:
@@ -60,9 +61,7 @@ class WeightsAndBiases:
         step = max(step, self._run.step)
         if step < self._first:
             return
-        if path.suffix in ENVIRONMENT = ("WANDB_API_KEY", "WANDB_BASE_URL")
-"""Where wandb looks for its key, and for a server of one's own."""
-CLIPS:
+        if path.suffix in CLIPS:
             self._run.log({name: wandb.Video(str(path), caption=caption, format=CLIPS[path.suffix])}, step=step)
         elif (frame := first_frame(path)) is not None:
             self._run.log({name: wandb.Image(frame, caption=caption)}, step=step)
