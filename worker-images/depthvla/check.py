@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from depthvla.data.broken import BrokenData
 from depthvla.data.check_demonstrations import look_at_episode
+from depthvla.data.check_labels import label_folders, look_at_labels
 from depthvla.data.datasets import OPENERS, Opener
 from depthvla.data.frames import SceneRef
 from depthvla.data.reading import Fault, look
@@ -91,9 +92,20 @@ def demonstration_check(open_folder: Opener) -> Check:
     return check_episodes
 
 
+def check_labels(folder: Path, every: int, counts: dict[str, int]) -> Iterator[Sequence[Problem]]:
+    """The check of pseudo depth, of one dataset or of those of a mixture."""
+    counts.update({"clips": 0, "frames": 0, "broken clips": 0, "broken frames": 0, "frames without depth": 0})
+    for of in label_folders(folder):
+        for faults in look_at_labels(of, every, counts):
+            yield [_problem(fault, 1) for fault in faults]
+    if not counts["clips"]:
+        yield [Problem(str(folder), "no <camera>/episode-*.zip in it")]
+
+
 CHECKS: dict[str, Check] = {
     **{name: depth_check(scenes_of) for name, scenes_of in FORMATS.items()},
     **{name: demonstration_check(open_folder) for name, open_folder in OPENERS.items()},
+    "labels": check_labels,
 }
 
 

@@ -155,7 +155,7 @@ def test_it_runs_as_a_command_and_says_how_it_is_used(tmp_path: Path) -> None:
 
     wrong = run("scanet", str(tmp_path))
     assert wrong.returncode == 64
-    assert "'hypersim', 'lerobot', 'libero', 'rlds', 'scannet', 'scannetpp', 'wildrgbd'" in wrong.stderr
+    assert "'hypersim', 'labels', 'lerobot', 'libero', 'rlds', 'scannet', 'scannetpp', 'wildrgbd'" in wrong.stderr
     wildrgbd(tmp_path)
     (tmp_path / "cup/scenes/scene_000/rgb/00001.png").write_bytes(b"no picture")
     found = run("wildrgbd", str(tmp_path))
