@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,9 @@ class Prefetch(Generic[T]):
     Args:
         read: a function of the step alone, which several threads may call at once.
         ahead: steps that are read or being read beyond the one given; what bounds the memory.
+
+    Attributes:
+        waited_s: seconds for which `take` had to wait: about none where reading keeps up.
     """
 
     def __init__(self, read: Callable[[int], T], first: int, *, threads: int, ahead: int) -> None:
@@ -27,6 +31,7 @@ class Prefetch(Generic[T]):
         self._read, self._ahead = read, max(1, ahead)
         self._pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="prefetch")
         self._pending: deque[Future[T]] = deque()
+        self.waited_s = 0.0
 
     def __enter__(self) -> Prefetch[T]:
         return self
@@ -40,7 +45,9 @@ class Prefetch(Generic[T]):
         """The next. Raises what `read` raised for it."""
         while len(self._pending) < self._ahead:
             self._pending.append(self._pool.submit(self._read, self.next + len(self._pending)))
+        begun = time.monotonic()
         value = self._pending[0].result()
+        self.waited_s += time.monotonic() - begun
         self._pending.popleft()
         self.next += 1
         return value

@@ -15,7 +15,7 @@ from depthvla.data.kept import Pictures, Recent
 from depthvla.data.reading import plausible, view_problem
 from depthvla.data.skips import Skips
 from depthvla.labels.sidecar import Clip, cameras_of, name_of, open_clip
-from depthvla.runtime.failure import DATA_ERROR, WorkerError
+from depthvla.runtime.failure import DATA_ERROR, TRY_AGAIN, WorkerError
 
 
 class PseudoDepth:
@@ -75,6 +75,8 @@ class PseudoDepth:
         except _MixedLabels:
             raise
         except WorkerError as error:
+            if error.exit_code == TRY_AGAIN:
+                raise
             self.skips.add(f"episode {index}, {name}", error)
             return None
         return depth, sure

@@ -11,12 +11,15 @@ A record is one episode: ``steps/…`` features have the values of all steps one
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +32,13 @@ from depthvla.data.tf_example import Buffer, Feature, parse_example
 from depthvla.data.tfds import FEATURES, TfdsFeature, find_shards, find_version, read_features
 from depthvla.data.tfrecord import Span, find_records, read_bytes, read_record
 from depthvla.data.transforms import prepare, usable
-from depthvla.streams.path import StreamedPath, announce
+from depthvla.runtime.config import Json
+from depthvla.streams.path import StreamedPath, announce, remember
 
 _SEEN = "steps/observation"
 _INSTRUCTION = "steps/language_instruction"
+_READER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+"""What another version of this module has found out is found out anew."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,15 @@ class _Place:
     path: Path
     span: Span
     length: int
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """Offset, bytes and steps of each record of a file; how many are left out, and why; what is wrong with the file."""
+
+    places: list[tuple[int, int, int]]
+    left_out: dict[str, int]
+    faults: list[str]
 
 
 class Rlds:
@@ -84,7 +99,12 @@ class Rlds:
         self.faults: list[BrokenData] = []
         self._places: list[_Place] = []
         for path, records in find_shards(self.folder, split):
-            self._index(path, records)
+            question = f"{_READER} {records} {self.wanted}"
+            found = remember(path, question, partial(self._index, path, records))
+            shard = _Shard(**cast("dict[str, Any]", found))
+            self.left_out.update(shard.left_out)
+            self.faults += [broken(path, fault) for fault in shard.faults]
+            self._places += [_Place(path, Span(offset, size), steps) for offset, size, steps in shard.places]
         self.lengths = np.array([p.length for p in self._places], np.int64)
 
     state_names = None
@@ -167,42 +187,42 @@ class Rlds:
                 raise broken(self.folder / FEATURES, f"{name} is {self.features[name]}, expected numbers")
         return full
 
-    def _index(self, path: Path, records: int) -> None:
-        """Adds the episodes of a file."""
+    def _index(self, path: Path, records: int) -> Json:
+        """What a file holds, as the fields of a `_Shard`."""
         announce(path)
         spans, fault = find_records(path)
         if fault is None and len(spans) != records:
             fault = f"{len(spans)} records, but dataset_info.json says {records}"
-        if fault is not None:
-            self.faults.append(broken(path, fault))
+        shard = _Shard([], {}, [] if fault is None else [fault])
         if not spans:
-            return
+            return asdict(shard)
         with _mapped(path) as buffer:
             for number, span in enumerate(spans):
                 try:
-                    length = self._length(parse_example(buffer, span.offset, span.offset + span.length))
+                    length, reason = self._length(parse_example(buffer, span.offset, span.offset + span.length))
                 except (ValueError, KeyError) as error:
-                    self.faults.append(broken(path, f"record {number}: {error}"))
-                    length = 0
-                self._places.append(_Place(path, span, length))
+                    shard.faults.append(f"record {number}: {error}")
+                    length, reason = 0, None
+                if reason is not None:
+                    shard.left_out[reason] = shard.left_out.get(reason, 0) + 1
+                shard.places.append((span.offset, span.length, length))
+        return asdict(shard)
 
-    def _length(self, features: dict[str, Feature]) -> int:
-        """Steps that can be used, without reading more of the record than its features' headers."""
+    def _length(self, features: dict[str, Feature]) -> tuple[int, str | None]:
+        """Steps that can be used, without reading more of the record than its features' headers; why there are none."""
         flags = {"has_language": "no instruction"}
         flags |= {f"has_{c}": f"no {c}" for c in self.cameras}
         for flag, reason in flags.items():
             value = features.get(f"episode_metadata/{flag}")
             if value is not None and not value.ints().any():
-                self.left_out[reason] += 1
-                return 0
+                return 0, reason
         name = self._action[0]
         feature = _get(features, name)
         whole = feature.count_floats() if self.features[name].dtype.startswith("float") else len(feature.ints())
         if not whole:
             raise ValueError(f"{name} is empty")
-        if not (steps := usable(whole // self.features[name].width, self.wanted)):
-            self.left_out["too few frames"] += 1
-        return steps
+        steps = usable(whole // self.features[name].width, self.wanted)
+        return steps, None if steps else "too few frames"
 
 
 @contextmanager

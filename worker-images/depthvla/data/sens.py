@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 import cv2
 import numpy as np
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from depthvla.data.broken import BrokenData, broken, unreadable
 from depthvla.data.files import decode_picture
 from depthvla.data.frames import RgbdFrame, Split
+from depthvla.streams.path import remember
 
 VERSION = 4
 Colour = Literal["raw", "png", "jpeg"]
@@ -60,7 +61,8 @@ class SensScene:
         try:
             with path.open("rb") as file:
                 self.header = _read_header(file, path)
-                self._places = _find_frames(file, self.header.frames)
+                found = remember(path, "frames of .sens", lambda: _find_frames(file, self.header.frames))
+                self._places = cast("list[tuple[int, int, int]]", found)
         except OSError as error:
             raise unreadable(path, error) from error
 

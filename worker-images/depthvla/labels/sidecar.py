@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from depthvla.data.episodes import LazyFrames
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import WorkerError
+from depthvla.streams.path import for_library
 
 FARTHEST = np.iinfo(np.uint16).max / 1000
 """Metres; what is farther is written as that."""
@@ -117,7 +118,7 @@ def open_clip(folder: Path, episode: int, camera: str | None = None) -> Clip:
     """
     path = folder / name_of(episode, _only(folder) if camera is None else camera)
     try:
-        file = zipfile.ZipFile(path)
+        file = zipfile.ZipFile(for_library(path))
         body = json.loads(file.read(ABOUT))
         about = About(body["labeller"], tuple(body["models"]), body["quality"])
         there, frames = set(file.namelist()), int(body["frames"])

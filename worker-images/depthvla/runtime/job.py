@@ -141,9 +141,11 @@ class Job:
     def _mount(self, source: Streamed) -> Path:
         # The store's client takes long to load: only those who use it wait.
         from depthvla.streams.path import mount
+        from depthvla.streams.report import report
         from depthvla.streams.stream import StreamSource
 
         assert self.cache is not None
+        report(self.events)
         return mount(StreamSource(source.store, source.artifact, source.output, self.cache.path, self.cache.bytes))
 
     def output(self, name: str) -> Path:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from depthvla.runtime.config import read_config
 from depthvla.runtime.failure import USAGE, WorkerError
-from depthvla.runtime.job import Job
+from depthvla.runtime.job import Job, Streamed
 
 C = TypeVar("C")
 
@@ -55,7 +55,18 @@ class Stage(Generic[C]):
                 job.input(name)
         if job.world > 1 and not self.distributed:
             raise WorkerError("RANKS_UNSUPPORTED", f"stage {job.stage} runs with one rank, not {job.world}")
-        self.body(job, config)
+        try:
+            self.body(job, config)
+        finally:
+            if any(isinstance(each, Streamed) for each in job.inputs.values()):
+                _say_what_was_streamed()
+
+
+def _say_what_was_streamed() -> None:
+    from depthvla.streams.figures import FIGURES
+    from depthvla.streams.report import summary
+
+    print(summary(FIGURES.now()), flush=True)
 
 
 def stage(

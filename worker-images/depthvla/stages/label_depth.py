@@ -19,7 +19,7 @@ class Config:
 @stage(
     Config,
     inputs={
-        "demos": Port("lerobot-v3", "demonstrations to label"),
+        "demos": Port("lerobot-v3", "demonstrations to label", streams=True),
         "labeller": Port("depth-expert", "the model that labels; not the one that training starts from"),
         "truth": Port("demo-depth", "measured depth, to score the labels by", required=False),
     },

@@ -31,9 +31,11 @@ class Config(TrainingSettings):
 @stage(
     Config,
     inputs={
-        "demos": Port("lerobot-v3", "demonstrations"),
-        "labels": Port("depth-labels", "pseudo depth of the demonstrations", required=False),
-        "scenes": Port("rgbd-scenes", "pictures with depth from any camera, for the depth loss", required=False),
+        "demos": Port("lerobot-v3", "demonstrations", streams=True),
+        "labels": Port("depth-labels", "pseudo depth of the demonstrations", required=False, streams=True),
+        "scenes": Port(
+            "rgbd-scenes", "pictures with depth from any camera, for the depth loss", required=False, streams=True
+        ),
         "statistics": Port("statistics", "for normalisation; else measured on the demonstrations", required=False),
         "depth_expert": Port("depth-expert", "where the depth expert starts from; else at random", required=False),
         "paligemma": Port("huggingface", "PaliGemma, where the VLM starts from; else at random", required=False),

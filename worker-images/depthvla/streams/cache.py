@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -59,14 +58,12 @@ class BlockCache:
         if fd is not None:
             FIGURES.hit(size)
             return fd
-        begun = time.monotonic()
         with locked_name(self._room.fetching, name):
             fd = _open(path, size)
             if fd is None:
                 fd = self._fetch(path, size, fetch, beyond)
             if fd is None:
                 fd = otherwise()
-        FIGURES.waited(time.monotonic() - begun)
         return fd
 
     def _fetch(self, path: Path, size: int, fetch: Callable[[], Iterable[bytes]], beyond: int) -> int | None:

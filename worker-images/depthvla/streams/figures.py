@@ -13,7 +13,7 @@ class Figures:
         hits, misses: blocks that were on the disk, and that were not.
         hit_bytes, fetched_bytes: of these.
         uncached_bytes: for which there was no room.
-        waited_s: seconds that readers, all threads together, waited for blocks that were not there.
+        waited_s: seconds that readers, all threads together, waited for blocks.
     """
 
     hits: int = 0

@@ -68,7 +68,4 @@ class StreamedFile(io.RawIOBase):
         fd = self._stream.open(self._path, self._entry, number)
         if self._fd >= 0:
             os.close(self._fd)
-        if number == self._number + 1:
-            # It is read from one end to the other, as far as can be told.
-            self._stream.announce(self._path, self._entry, range(number + 1, number + 3))
         self._number, self._fd = number, fd

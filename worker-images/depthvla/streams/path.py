@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PosixPath
 from typing import IO, Any, BinaryIO, cast
 
+from depthvla.runtime.config import Json
 from depthvla.streams.file import StreamedFile
 from depthvla.streams.listing import Entry
 from depthvla.streams.stream import Stream, StreamSource, open_stream
@@ -88,6 +89,11 @@ class StreamedPath(PosixPath):
             size = stream.source.block
             stream.announce(self, entry, range(start // size, -(-min(entry.size, end or entry.size) // size)))
 
+    def remember(self, question: str, find: Callable[[], Json]) -> Json:
+        """The answer to a question about the file, found once on this host."""
+        stream, _, entry = self._file()
+        return stream.remember(entry, question, find)
+
     @contextmanager
     def whole(self) -> Iterator[str]:
         """The name of a real file with all of it; what has been opened under it stays readable afterwards."""
@@ -156,6 +162,15 @@ def announce(path: Path, start: int = 0, end: int | None = None) -> None:
     """Says that a part of a file will be read soon."""
     if isinstance(path, StreamedPath):
         path.announce(start, end)
+
+
+def remember(path: Path, question: str, find: Callable[[], Json]) -> Json:
+    """What is found out about a file by reading much of it: of a streamed one only once on this host.
+
+    Args:
+        question: with the same one the same is found.
+    """
+    return path.remember(question, find) if isinstance(path, StreamedPath) else find()
 
 
 def _mounted(source: StreamSource, inside: str) -> StreamedPath:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import posixpath
 import queue
 import threading
-from collections.abc import Iterator
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from depthvla.data.broken import broken
+from depthvla.runtime.config import Json
 from depthvla.runtime.job import StoreAddress
 from depthvla.runtime.store import Changed, open_store, read_range
 from depthvla.streams.cache import BlockCache
+from depthvla.streams.figures import FIGURES
 from depthvla.streams.listing import ArtifactFiles, Entry, Folder, Listing, StoredFolder
+from depthvla.streams.locks import locked_name
 
 BLOCK = 4 << 20
 """Bytes of a block. A smaller file is one; of a larger one only the blocks that are read are fetched: an episode of a
 TFRecord shard or of an hour's video, not the gigabyte around it. So large that latency hardly counts."""
 AHEAD_THREADS = 8
+AHEAD_BLOCKS = 2
 _AHEAD_WAITING = 64
+_FILES_READ = 1024
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,8 @@ class Stream:
             else ArtifactFiles(self._store, source.artifact, source.output or "")
         )
         self._cache = _cache(source.cache, source.limit)
+        self._read_last: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
 
     def folder(self, path: str) -> Folder:
         return self._listing.folder(path)
@@ -78,6 +90,15 @@ class Stream:
         Raises:
             WorkerError: DATA_BROKEN when the file is gone, or no longer what it was; STORE_*.
         """
+        if self._is_next(entry, number):
+            # It is read from one end to the other, as far as can be told.
+            self.announce(path, entry, range(number + 1, number + 1 + AHEAD_BLOCKS))
+        begun = time.monotonic()
+        fd = self._get_block(path, entry, number)
+        FIGURES.waited(time.monotonic() - begun)
+        return fd
+
+    def _get_block(self, path: Path, entry: Entry, number: int) -> int:
         start = number * self.source.block
         end = min(entry.size, start + self.source.block)
         return self._cache.open(self._name(entry, number), end - start, lambda: self._get(path, entry, start, end))
@@ -85,6 +106,21 @@ class Stream:
     def open_file(self, path: Path, entry: Entry) -> tuple[int, Path]:
         """All of a file: a descriptor, to be closed by the caller, and its name until then. Raises as `open` does."""
         return self._cache.open_file(self._name(entry, -1), entry.size, lambda: self._get(path, entry, 0, entry.size))
+
+    def remember(self, entry: Entry, question: str, find: Callable[[], Json]) -> Json:
+        """What was found out about a file once, by whatever attempt on this host."""
+        name = self._digest(entry, question)
+        folder = self.source.cache / "found"
+        path = folder / name
+        with locked_name(self.source.cache / "fetching", name):
+            with contextlib.suppress(OSError, ValueError):
+                return cast("Json", json.loads(path.read_bytes()))
+            found = find()
+            with contextlib.suppress(OSError):  # a full disk: it is found out again
+                folder.mkdir(exist_ok=True)
+                path.with_suffix(".new").write_text(json.dumps(found), encoding="utf-8")
+                path.with_suffix(".new").rename(path)
+        return found
 
     def announce(self, path: Path, entry: Entry, numbers: range) -> None:
         """Blocks that will be read soon; they are fetched meanwhile, if there is nothing better to do."""
@@ -108,11 +144,20 @@ class Stream:
         if entry.sha256 is not None and end - start == entry.size and digest.hexdigest() != entry.sha256:
             raise broken(path, "its bytes are not those of which the manifest has the SHA-256")
 
+    def _is_next(self, entry: Entry, number: int) -> bool:
+        with self._lock:
+            before = self._read_last.pop(entry.key, -1)
+            self._read_last[entry.key] = number
+            if len(self._read_last) > _FILES_READ:
+                self._read_last.popitem(last=False)
+        return number == before + 1
+
     def _name(self, entry: Entry, number: int) -> str:
-        parts = (
-            _BOOT, self.source.address.url, self.source.address.endpoint, entry.key, entry.size, entry.version,
-            entry.sha256, self.source.block, number,
-        )  # fmt: skip
+        return self._digest(entry, _BOOT, self.source.block, number)
+
+    def _digest(self, entry: Entry, *more: object) -> str:
+        address = self.source.address
+        parts = (address.url, address.endpoint, entry.key, entry.size, entry.version, entry.sha256, *more)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -160,7 +205,7 @@ class _Ahead:
         while True:
             stream, path, entry, number = self._queue.get()
             try:
-                os.close(stream.open(path, entry, number))
+                os.close(stream._get_block(path, entry, number))
             except Exception:
                 # Whoever reads it meets the same, and is the one to say it.
                 continue
