@@ -126,7 +126,7 @@ cache.open(name_of(7), 1000, half)
 
 
 def test_processes_share_what_one_of_them_fetches_and_the_bound(tmp_path: Path) -> None:
-    """The same blocks are wanted by all at the same time, then more than fit."""
+    """The same blocks are wanted by all at the same time, then more than fit, by each in another order."""
     body = r"""
 def fetch(n):
     with open(folder / "fetched", "a") as f: f.write(f"{n}\n")
@@ -134,12 +134,12 @@ def fetch(n):
     yield content(n)
 print("ready", flush=True)
 while not (folder / "go").exists(): time.sleep(0.001)
-for n in [0, 1, 2, 3, 4, 5] * 2 + list(range(6, 30)):
+for n in [0, 1, 2, 3, 4, 5] * 2 + [6 + (n + START) % 24 for n in range(24)]:
     fd = cache.open(name_of(n), 1000, lambda: fetch(n))
     assert os.pread(fd, 1001, 0) == content(n), n
     os.close(fd)
 """
-    readers = [script(body, tmp_path) for _ in range(3)]
+    readers = [script(f"START = {8 * number}{body}", tmp_path) for number in range(3)]
     for reader in readers:
         assert reader.stdout is not None
         assert reader.stdout.readline() == "ready\n"
