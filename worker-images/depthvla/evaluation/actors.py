@@ -1,19 +1,20 @@
-"""Who acts in a trial: a policy that looks through the camera, or the expert that reads the simulator's state."""
+"""Who acts in a trial: a policy that looks through the cameras, or the expert that reads the simulator's state."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from depthvla.data.truth import to_millimetres
-from depthvla.evaluation.camera import Renderer
-from depthvla.evaluation.metaworld import MetaWorld
+from depthvla.evaluation.suites.suite import Knowing, Observed, World
 from depthvla.evaluation.trials import PolicyName, noise_seed
+
+_METRE = np.float32(0.001)
 
 
 class Actor(Protocol):
@@ -21,8 +22,8 @@ class Actor(Protocol):
 
     digest: str
 
-    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int]) -> NDArray[np.float32]:
-        """Actions ``[B, T, 4]`` for worlds of one task, to be carried out one after the other.
+    def act(self, worlds: Sequence[World], trials: Sequence[int]) -> NDArray[np.float32]:
+        """Actions ``[B, T, A]`` for worlds of one task, to be carried out one after the other.
 
         What is chosen for one world must not depend on which others are asked about with it.
         """
@@ -30,12 +31,12 @@ class Actor(Protocol):
 
 
 class Expert:
-    """Meta-World's scripted expert, one decision at a time."""
+    """The suite's scripted expert, one decision at a time."""
 
     digest = ""
 
-    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int]) -> NDArray[np.float32]:
-        return np.stack([world.expert_action() for world in worlds])[:, None]
+    def act(self, worlds: Sequence[World], trials: Sequence[int]) -> NDArray[np.float32]:
+        return np.stack([cast(Knowing, world).expert_action() for world in worlds])[:, None]
 
 
 class Looking:
@@ -47,21 +48,21 @@ class Looking:
         self._policy = Policy.load(folder) if name == "trained" else Policy.untrained(folder)
         self.digest = self._policy.digest
 
-    def act(self, worlds: Sequence[MetaWorld], trials: Sequence[int]) -> NDArray[np.float32]:
-        # The world cuts actions to its own bounds.
-        size = self._policy.image_size
-        renderer = _renderer(worlds[0].task, size)
-        # The policy keeps to one shape of batch by itself.
-        seen = [world.look(renderer) for world in worlds]
-        # As it is stored in demonstrations: in whole millimetres, 0 where nothing is near.
-        metres = [to_millimetres(picture.depth) * np.float32(0.001) for picture in seen]
+    def act(self, worlds: Sequence[World], trials: Sequence[int]) -> NDArray[np.float32]:
+        # The world cuts actions to its own bounds, and the policy keeps to one shape of batch by itself.
+        seen = [world.observe(self._policy.image_size) for world in worlds]
         return self._policy.act(
-            np.stack([picture.rgb for picture in seen]),
-            np.stack([world.state for world in worlds]),
+            np.stack([one.images for one in seen]),
+            np.stack([one.state for one in seen]),
             [world.instruction for world in worlds],
             np.array([noise_seed(w.task, t, w.steps) for w, t in zip(worlds, trials, strict=True)], np.int64),
-            depth=np.stack(metres)[:, None] if self._policy.takes_depth else None,
+            depth=self._measured(seen) if self._policy.takes_depth else None,
         )
+
+    def _measured(self, seen: Sequence[Observed]) -> NDArray[np.float32]:
+        """Metres ``[B, D, H, W]`` as they are stored in demonstrations: whole millimetres, 0 where nothing is near."""
+        cameras = self._policy.config.depth_cameras
+        return np.stack([to_millimetres(one.depth[:cameras]) for one in seen if one.depth is not None]) * _METRE
 
 
 @lru_cache(maxsize=4)
@@ -73,18 +74,3 @@ def load_actor(name: PolicyName, folder: Path) -> Actor:
 
     torch.set_num_threads(1)
     return Looking(name, folder)
-
-
-_worlds: dict[str, list[MetaWorld]] = {}
-
-
-def worlds_of(task: str, count: int) -> list[MetaWorld]:
-    """As many worlds of a task as run side by side, made once a process: ten take two seconds."""
-    worlds = _worlds.setdefault(task, [])
-    worlds.extend(MetaWorld(task) for _ in range(count - len(worlds)))
-    return worlds[:count]
-
-
-@lru_cache(maxsize=16)
-def _renderer(task: str, size: int) -> Renderer:
-    return worlds_of(task, 1)[0].renderer(size, size)

@@ -26,6 +26,8 @@ ACTION_REPEAT = 2
 DECISIONS_PER_SECOND = 40
 STATE_NAMES = ("gripper.x", "gripper.y", "gripper.z", "gripper.opening")
 ACTION_NAMES = ("gripper.dx", "gripper.dy", "gripper.dz", "gripper.close")
+# Simulator steps; Meta-World takes no more.
+LONGEST_EPISODE = 500
 _VARIATIONS = 50
 
 

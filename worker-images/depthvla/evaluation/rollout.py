@@ -6,20 +6,20 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depthvla.evaluation.actors import Actor, load_actor, worlds_of
+from depthvla.evaluation.actors import Actor, load_actor
 from depthvla.evaluation.clips import write_clip
-from depthvla.evaluation.metaworld import DECISIONS_PER_SECOND, MetaWorld
-from depthvla.evaluation.trials import PolicyName, Reason, TrialRecord, placement_of
+from depthvla.evaluation.suites import SuiteName, open_suite
+from depthvla.evaluation.suites.suite import Suite, World
+from depthvla.evaluation.suites.worlds import worlds_of
+from depthvla.evaluation.trials import PolicyName, Reason, TrialRecord
 
-_CLIP_SIZE = 192
-_CLIP_EVERY = 2
+_CLIP_RATE = 20
+"""Pictures a second of a clip, at most."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,18 @@ class Block:
     Attributes:
         policy: who acts.
         folder: where the policy's weights are.
-        task: Meta-World's name.
+        suite: where.
+        task: the suite's name of it.
         trials: numbers of the trials.
         decisions: carried out before the policy looks again.
-        max_steps: simulator steps before a trial counts as failed.
+        max_steps: steps, as the suite counts them, before a trial counts as failed.
         show: numbers of the trials to make clips of; of a block without one of those, none.
         clips: folder for the clips.
     """
 
     policy: PolicyName
     folder: Path
+    suite: SuiteName
     task: str
     trials: tuple[int, ...]
     decisions: int
@@ -81,46 +83,59 @@ def read_result(root: Path, name: str, files: Sequence[str]) -> BlockResult:
 class _Running:
     """A trial while it runs."""
 
-    world: MetaWorld
+    suite: Suite
+    world: World
     trial: int
     initial_state: str
-    actions: list[NDArray[np.float32]] = field(default_factory=list)
+    shown: bool
+    taken: int = 0
+    pictures: list[NDArray[np.uint8]] = field(default_factory=list)
     reason: Reason | None = None
     wall_s: float = 0.0
 
     def carry_out(self, chunk: NDArray[np.float32], max_steps: int) -> None:
-        """Do the actions ``[T, 4]`` until something ends the trial."""
-        began = time.perf_counter()
+        """Do the actions ``[T, A]`` until something ends the trial."""
         for action in chunk:
             if not np.isfinite(action).all():
                 self.reason = "action not finite"
                 break
-            self.actions.append(action)
+            self._take_picture()
+            began = time.perf_counter()
             self.world.step(action)
-            if self.world.success:
+            self.wall_s += time.perf_counter() - began
+            self.taken += 1
+            last = self.world.steps >= max_steps
+            if self.world.success and (last or self.suite.counts == "at once"):
                 self.reason = "solved"
                 break
-            if self.world.steps >= max_steps:
+            if last:
                 self.reason = "out of steps"
                 break
-        self.wall_s += time.perf_counter() - began
+
+    def end(self) -> list[NDArray[np.uint8]]:
+        """The pictures of a clip, the last one showing what came of it."""
+        return [*self.pictures, self.world.picture()]
+
+    def _take_picture(self) -> None:
+        if self.shown and self.taken % max(1, round(self.suite.rate / _CLIP_RATE)) == 0:
+            self.pictures.append(self.world.picture())
 
 
 def run_block(block: Block) -> BlockResult:
     """Run the trials of a block; everything but ``wall_s`` is the same in any process."""
+    suite = open_suite(block.suite)
     actor = load_actor(block.policy, block.folder)
-    worlds = worlds_of(block.task, len(block.trials))
-    started = [_begin(world, trial) for world, trial in zip(worlds, block.trials, strict=True)]
+    worlds = worlds_of(suite, block.task, len(block.trials))
+    started = [_begin(suite, block, world, trial) for world, trial in zip(worlds, block.trials, strict=True)]
     while running := [r for r in started if r.reason is None]:
         _decide(actor, running, block)
     records = [_record(r, block, actor.digest) for r in started]
-    clips = {r.trial: _clip(r, block) for r in started if r.trial in block.show}
+    clips = {r.trial: _clip(r, block) for r in started if r.shown}
     return BlockResult(records, clips)
 
 
-def _begin(world: MetaWorld, trial: int) -> _Running:
-    world.reset(placement_of(trial))
-    return _Running(world, trial, world.initial_state())
+def _begin(suite: Suite, block: Block, world: World, trial: int) -> _Running:
+    return _Running(suite, world, trial, world.reset(suite.initial_state(trial)), trial in block.show)
 
 
 def _decide(actor: Actor, running: Sequence[_Running], block: Block) -> None:
@@ -136,36 +151,22 @@ def _decide(actor: Actor, running: Sequence[_Running], block: Block) -> None:
 def _record(r: _Running, block: Block, digest: str) -> TrialRecord:
     return TrialRecord(
         policy=block.policy,
+        suite=block.suite,
         task=block.task,
         instruction=r.world.instruction,
         trial=r.trial,
-        seed=placement_of(r.trial),
+        seed=r.suite.initial_state(r.trial),
         initial_state=r.initial_state,
         success=r.reason == "solved",
         steps=r.world.steps,
         reason=str(r.reason),
         wall_s=round(r.wall_s, 3),
         policy_digest=digest,
-        simulator=simulator(),
+        simulator=r.suite.versions,
     )
 
 
 def _clip(r: _Running, block: Block) -> Path:
-    """Replay a trial's actions before a larger camera: the simulator repeats itself, so the trial needn't be drawn."""
-    renderer = r.world.renderer(_CLIP_SIZE, _CLIP_SIZE)
-    r.world.reset(placement_of(r.trial))
-    pictures = []
-    for number, action in enumerate(r.actions):
-        if number % _CLIP_EVERY == 0:
-            pictures.append(r.world.look(renderer).rgb)
-        r.world.step(action)
-    pictures.append(r.world.look(renderer).rgb)
-    renderer.close()
     path = block.clips / f"{block.policy}-{block.task}-{r.trial:02d}.webp"
-    write_clip(path, pictures, fps=DECISIONS_PER_SECOND / _CLIP_EVERY)
+    write_clip(path, r.end(), fps=min(_CLIP_RATE, r.suite.rate))
     return path
-
-
-@cache
-def simulator() -> str:
-    return f"metaworld {version('metaworld')}, mujoco {version('mujoco')}"

@@ -27,13 +27,14 @@ class TrialRecord:
 
     Attributes:
         policy: who acted: the trained policy, the same network with random weights, or the scripted expert.
-        task: Meta-World's name.
+        suite: what it was tried on.
+        task: the suite's name of it.
         instruction: what was asked for.
         trial: number within the task, from 0: the same number is the same trial for every policy.
-        seed: placement of object and goal.
+        seed: number of the suite's initial state, in Meta-World the placement of object and goal.
         initial_state: digest of the simulator's state at the start.
         success: whether the task was solved.
-        steps: simulator steps taken.
+        steps: that were taken, as the suite counts them: in Meta-World the simulator's, elsewhere actions.
         reason: why it ended.
         wall_s: seconds that it took, inference shared among the trials of a batch.
         policy_digest: which weights acted; empty for the expert.
@@ -41,6 +42,7 @@ class TrialRecord:
     """
 
     policy: str
+    suite: str
     task: str
     instruction: str
     trial: int
@@ -55,7 +57,7 @@ class TrialRecord:
 
 
 def placement_of(trial: int) -> int:
-    """The placement of a trial: fixed for all time, shared with no demonstration."""
+    """The placement of a trial in Meta-World: fixed for all time, shared with no demonstration."""
     return TRIALS + trial
 
 

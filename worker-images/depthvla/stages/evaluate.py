@@ -1,8 +1,8 @@
-"""Stage: closed-loop trials of a policy in the simulator."""
+"""Stage: closed-loop trials of a policy in a simulator."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from depthvla.runtime.config import setting
@@ -11,21 +11,28 @@ from depthvla.runtime.stage import Port, stage
 
 if TYPE_CHECKING:
     from depthvla.evaluation.rollout import Block, BlockResult
+    from depthvla.evaluation.suites.suite import Suite
     from depthvla.evaluation.trials import TrialRecord
 
 PolicyName = Literal["trained", "untrained", "expert"]
+SuiteName = Literal["metaworld"]
 
 
 @dataclass(frozen=True)
 class Config:
-    tasks: list[str] = setting(["button-press-topdown-v3", "drawer-open-v3"], "tasks of Meta-World to try")
+    suite: SuiteName = setting("metaworld", "the benchmark")
+    tasks: list[str] = setting([], "tasks to try; none: all of the suite")
     trials_per_task: int = setting(20, "trials of each task, from a list that never changes", minimum=1, maximum=5000)
     policies: list[PolicyName] = setting(
         ["trained", "untrained", "expert"],
         "who acts: the policy, the same network with random weights, the scripted expert",
     )
-    max_steps: int = setting(200, "simulator steps (80 a second) before a trial fails", minimum=2, maximum=500)
-    decisions: int = setting(4, "decisions (40 a second) carried out before the policy looks again", minimum=1)
+    max_steps: int = setting(
+        0, "steps before a trial fails; 0: the suite's own (Meta-World: 200 of its simulator's, 80 a second)", minimum=0
+    )
+    decisions: int = setting(
+        0, "actions of a chunk carried out before the policy looks again; 0: the suite's own (Meta-World: 4)", minimum=0
+    )
     batch_size: int = setting(8, "trials side by side in one process, which share inference", minimum=1, maximum=256)
     commit_every: float = setting(10.0, "seconds of work that a crash may lose", minimum=0)
     clips_per_task: int = setting(2, "trials of the trained policy to show, of each task", minimum=0, maximum=20)
@@ -37,15 +44,19 @@ class Config:
     outputs={"trials": Port("trials", "a row a trial, of every policy and task")},
 )
 def run(job: Job, config: Config) -> None:
-    """Tries the policy, its untrained self and the expert from fixed starts in the simulator."""
+    """Tries the policy, its untrained self and the expert from fixed starts in a simulator."""
     from depthvla.data.spread import spread
-    from depthvla.evaluation.metaworld import check_tasks
+    from depthvla.evaluation.fit import check_policy, check_trials, read_policy
     from depthvla.evaluation.rollout import read_result, run_block, write_result
+    from depthvla.evaluation.suites import open_suite
     from depthvla.evaluation.trials import write_trials
     from depthvla.runtime.pieces import Pieces
 
-    check_tasks(config.tasks)
-    blocks = {block.name: block for block in _blocks(job, config)}
+    suite = open_suite(config.suite)
+    config = replace(config, tasks=config.tasks or list(suite.limits))
+    check_trials(suite, config.tasks, config.trials_per_task, config.max_steps, config.policies)
+    check_policy(suite, read_policy(job.input("policy")))
+    blocks = {block.name: block for block in _blocks(job, config, suite)}
     total = sum(len(block.trials) for block in blocks.values())
     # Clips are shown, records aren't: both are what a block leaves behind.
     pieces = Pieces(job, job.directory, "", config.commit_every)
@@ -78,8 +89,11 @@ def _show(job: Job, block: Block, result: BlockResult) -> None:
         job.events.sample(f"trials/{block.policy}/{block.task}/{trial}", f"samples/{path.name}", caption)
 
 
-def _blocks(job: Job, config: Config) -> list[Block]:
-    """All trials, cut up the same way for any number of cores; those that take longest first."""
+def _blocks(job: Job, config: Config, suite: Suite) -> list[Block]:
+    """All trials, cut up the same way for any number of cores.
+
+    Task by task, since a process makes the worlds of one at a time; the expert, who is quickest, at the end of each.
+    """
     from depthvla.evaluation.rollout import Block
 
     numbers = range(config.trials_per_task)
@@ -87,15 +101,16 @@ def _blocks(job: Job, config: Config) -> list[Block]:
         Block(
             policy=policy,
             folder=job.input("policy"),
+            suite=config.suite,
             task=task,
             trials=tuple(numbers[first : first + config.batch_size]),
-            decisions=config.decisions,
-            max_steps=config.max_steps,
+            decisions=config.decisions or suite.decisions,
+            max_steps=config.max_steps or suite.limits[task],
             show=tuple(range(config.clips_per_task)) if policy == "trained" else (),
             clips=job.sample_path(""),
         )
-        for policy in config.policies
         for task in config.tasks
+        for policy in config.policies
         for first in range(0, config.trials_per_task, config.batch_size)
     ]
 
