@@ -16,8 +16,9 @@ from depthvla.evaluation.trials import (
 from depthvla.runtime.failure import WorkerError
 
 RECORD = TrialRecord(
-    policy="trained", suite="metaworld", task="drawer-open-v3", instruction="open the drawer", trial=0, seed=10_000, initial_state="ab",
-    success=True, steps=90, reason="solved", wall_s=1.5, policy_digest="cd", simulator="metaworld 3.1.1",
+    policy="trained", suite="metaworld", task="drawer-open-v3", instruction="open the drawer", trial=0, seed=10_000,
+    initial_state="ab", success=True, steps=90, reason="solved", wall_s=1.5, policy_digest="cd",
+    simulator="metaworld 3.1.1",
 )  # fmt: skip
 
 
@@ -34,8 +35,8 @@ def test_records_come_back_ordered_whatever_order_they_ended_in(tmp_path: Path) 
 def test_the_columns_are_those_that_reports_read(tmp_path: Path) -> None:
     write_trials(tmp_path, [RECORD])
     assert pq.read_schema(tmp_path / "trials.parquet").names == [
-        "policy", "suite", "task", "instruction", "trial", "seed", "initial_state", "success", "steps", "reason", "wall_s",
-        "policy_digest", "simulator",
+        "policy", "suite", "task", "instruction", "trial", "seed", "initial_state", "success", "steps", "reason",
+        "wall_s", "policy_digest", "simulator",
     ]  # fmt: skip
 
 
