@@ -19,13 +19,18 @@ export type Evidence = {
   results: Record<string, MetricValue>
 }
 
+/** What workers measure with a clock, by the name of the metric: never twice the same, so no difference. */
+const byTheClock = (name: string): boolean => name.startsWith('time.')
+
 /** Every bit of both twins, side by side: the one that was never stopped, and the one that was killed and resumed. */
 export function compareTwins(whole: Evidence, resumed: Evidence): { compared: Compared[]; notCompared: string[] } {
   const outputs = names(whole.outputs, resumed.outputs).map((name) =>
     compareFiles(`output ${name}`, whole.outputs[name] ?? [], resumed.outputs[name] ?? []),
   )
   const told = whole.curves.flat()
-  const metrics = names(byName(told), byName(resumed.curves.flat())).map((name) => compareCurve(name, whole, resumed))
+  const metrics = names(byName(told), byName(resumed.curves.flat()))
+    .filter((name) => !byTheClock(name))
+    .map((name) => compareCurve(name, whole, resumed))
   const state = compareState(whole.state, resumed.state)
   return {
     compared: [

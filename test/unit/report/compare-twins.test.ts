@@ -96,6 +96,15 @@ test.each(differences)('%s is a difference', (_name, changed, what, difference) 
   expect(found[0]?.digests[0]).not.toBe(found[0]?.digests[1])
 })
 
+test('what is measured with a clock is not compared', () => {
+  const waits = (value: number): Point[] => [{ name: 'time.waits_for_reading', step: 3, value }]
+  const found = compareTwins(
+    { ...whole, curves: [...whole.curves, waits(0.25)] },
+    { ...resumed, curves: [...resumed.curves, waits(0.75)] },
+  )
+  expect(found).toEqual(compareTwins(whole, resumed))
+})
+
 test('a stage without a state at its end is compared by what there is, and that is said', () => {
   const { compared, notCompared } = compareTwins({ ...whole, state: null }, { ...resumed, state: null })
   expect(compared.map(({ what }) => what)).toEqual(['output model', 'metric loss', 'results'])
