@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthvla.labels.sidecar import read_labels
+from depthvla.labels.sidecar import name_of, read_labels
 
 Make = Callable[..., Any]
 
@@ -93,7 +93,7 @@ def test_shards_label_disjoint_episodes_that_together_are_all(
     parts = [attempts(f"s{i}", "label_depth", {}, bound, shard=i, shards=2).begin() for i in range(2)]
     assert [p.wait() for p in parts] == [[0], [0]], parts[0].stderr()
     names = [files_in(p.output("labels")) for p in parts]
-    assert not names[0] & names[1]
+    assert names[0] & names[1] == {"labels.json"}
     together = parts[0].output("labels")
     for name in names[1]:
         (parts[1].output("labels") / name).rename(together / name)
@@ -117,7 +117,8 @@ def test_labelling_goes_on_at_the_first_episode_without_labels(
     assert len(first.events("busy")) >= len(first.events("checkpoint"))  # a save that takes long is no hang
     newest = first.manifests()[0]
     manifest = json.loads((first.store / newest).read_text())
-    assert list(manifest["cursor"]["pieces"]) == [str(n) for n in range(manifest["step"])]
+    done = [name_of(n, "observation.images.corner2") for n in range(manifest["step"])]
+    assert list(manifest["cursor"]["pieces"]) == done
     second = first.next([newest]).begin()
     assert second.wait() == [0], second.stderr()
     assert len(second.events("progress")) == 6 - manifest["step"]

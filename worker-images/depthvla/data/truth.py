@@ -47,6 +47,15 @@ def load_truth(path: Path, size: int) -> NDArray[np.float32]:
     Raises:
         WorkerError: DATA_BROKEN, naming the file and the field.
     """
+    return np.stack([fit_depth(frame, size) for frame in read_truth(path)]) * np.float32(0.001)
+
+
+def read_truth(path: Path) -> NDArray[np.uint16]:
+    """As it is stored: millimetres ``[N, H, W]``.
+
+    Raises:
+        WorkerError: DATA_BROKEN, naming the file and the field.
+    """
     name = path / FILE
     if not name.is_file():
         raise broken(name, "no such file")
@@ -57,4 +66,4 @@ def load_truth(path: Path, size: int) -> NDArray[np.float32]:
         raise broken(name, f"not an npz file that can be read ({error})") from error
     if depth is None or depth.ndim != 3 or depth.dtype != np.uint16:
         raise broken(name, "depth is missing, or not uint16 [N, H, W]")
-    return np.stack([fit_depth(frame, size) for frame in depth]) * np.float32(0.001)
+    return np.asarray(depth, np.uint16)

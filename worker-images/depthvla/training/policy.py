@@ -30,7 +30,7 @@ from depthvla.runtime.job import Job
 from depthvla.runtime.versions import versions
 from depthvla.training.depth import predict, score_held_out, show_held_out
 from depthvla.training.joint import FlowAndDepth, JointData
-from depthvla.weights.start import checkpoint_folder
+from depthvla.weights.hub import checkpoint_folder
 
 if TYPE_CHECKING:
     from depthvla.stages.train_vla import Config

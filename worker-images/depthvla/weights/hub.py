@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from depthvla.runtime.failure import CONFIG, WorkerError
+from depthvla.runtime.job import Job
 
 FILES = ("*.json", "*.safetensors", "*.model")
 """Configs, weights and tokenizers; no pickles."""
@@ -47,6 +48,23 @@ def download(address: str, token: str | None) -> Path:
             "WEIGHTS_UNREACHABLE", f"{address} is not in the hub's cache and could not be downloaded: {_short(error)}",
             hint="without a network, download it elsewhere and bind its folder as an input", exit_code=1,
         ) from error  # fmt: skip
+
+
+def checkpoint_folder(job: Job, port: str, address: str) -> Path | None:
+    """The folder of the checkpoint that a stage starts from: what is bound to the port, or what the hub has under the
+    address; None without either.
+
+    Raises:
+        WorkerError: CONFIG_INVALID when there are both; WEIGHTS_* of the hub.
+    """
+    if not address:
+        return job.input(port) if job.has(port) else None
+    if job.has(port):
+        raise WorkerError(
+            "CONFIG_INVALID", f"{port}: both an input and {address!r} of the hub are given; which one?",
+            hint=f"take away one of them (`{port}: null` cuts off an input)", exit_code=CONFIG,
+        )  # fmt: skip
+    return download(address, job.secret("HF_TOKEN"))
 
 
 def _short(error: Exception) -> str:

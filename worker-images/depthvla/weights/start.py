@@ -7,11 +7,10 @@ from pathlib import Path
 from depthvla.model.config import ModelConfig
 from depthvla.model.depth import DepthExpert
 from depthvla.model.depthvla import VisionLanguage
-from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.job import Job
 from depthvla.weights.checkpoint import open_checkpoint
 from depthvla.weights.dinov2 import depth_anything, dinov2
-from depthvla.weights.hub import download
+from depthvla.weights.hub import checkpoint_folder
 from depthvla.weights.load import Loaded, load_weights
 from depthvla.weights.paligemma import paligemma
 
@@ -50,20 +49,3 @@ def _say(job: Job, folder: Path, loaded: Loaded) -> None:
             f"{folder}: not used:", *(f"  {name}: {why}" for name, why in loaded.unused.items()), sep="\n", flush=True
         )
         job.events.warning(str(loaded))
-
-
-def checkpoint_folder(job: Job, port: str, address: str) -> Path | None:
-    """The folder of the checkpoint that a stage starts from: what is bound to the port, or what the hub has under the
-    address; None without either.
-
-    Raises:
-        WorkerError: CONFIG_INVALID when there are both; WEIGHTS_* of the hub.
-    """
-    if not address:
-        return job.input(port) if job.has(port) else None
-    if job.has(port):
-        raise WorkerError(
-            "CONFIG_INVALID", f"{port}: both an input and {address!r} of the hub are given; which one?",
-            hint=f"take away one of them (`{port}: null` cuts off an input)", exit_code=CONFIG,
-        )  # fmt: skip
-    return download(address, job.secret("HF_TOKEN"))
