@@ -32,7 +32,7 @@ export const WorkerEvent = z.discriminatedUnion('type', [
     /** As in "silent while …": `saving`, `evaluating`. */ what: z.string(),
     /** How long it should take, if that is known. */ seconds: amount.optional(),
   }),
-  /** One value of a curve. `time.…` is measured with a clock: `certify` doesn't compare it. */
+  /** One value of a curve. `time.…` and `stream.…` are measured with a clock: `certify` doesn't compare them. */
   z.object({ ...base, type: z.literal('metric'), name: z.string(), value: z.number(), step: amount.optional() }),
   z.object({
     ...base,

@@ -20,7 +20,7 @@ export type Evidence = {
 }
 
 /** What workers measure with a clock, by the name of the metric: never twice the same, so no difference. */
-const byTheClock = (name: string): boolean => name.startsWith('time.')
+const byTheClock = (name: string): boolean => /^(time|stream)\./.test(name)
 
 /** Every bit of both twins, side by side: the one that was never stopped, and the one that was killed and resumed. */
 export function compareTwins(whole: Evidence, resumed: Evidence): { compared: Compared[]; notCompared: string[] } {

@@ -97,7 +97,8 @@ test.each(differences)('%s is a difference', (_name, changed, what, difference) 
 })
 
 test('what is measured with a clock is not compared', () => {
-  const waits = (value: number): Point[] => [{ name: 'time.waits_for_reading', step: 3, value }]
+  const waits = (value: number): Point[] =>
+    ['time.waits_for_reading', 'stream.waited'].map((name) => ({ name, step: 3, value }))
   const found = compareTwins(
     { ...whole, curves: [...whole.curves, waits(0.25)] },
     { ...resumed, curves: [...resumed.curves, waits(0.75)] },
