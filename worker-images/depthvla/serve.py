@@ -29,12 +29,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="there is no password: keep to a network that you trust")
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
     parser.add_argument("--device", default="cpu", help="such as cuda:0")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument(
         "--resize", choices=get_args(Resize), default="no",
         help="pictures of another size: refuse them, scale them to fit between black bars, or cut them square",
     )  # fmt: skip
     options = parser.parse_args(argv)
+    if options.threads < 1:
+        parser.error("--threads takes a whole number from 1")
     # A port scan is no reason for a stack trace.
     logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, _stop)
@@ -51,7 +54,7 @@ def _serve(options: argparse.Namespace) -> int:
     from depthvla.model.policy import Policy, Running
     from depthvla.serving.server import PolicyServer
 
-    policy = Policy.load(options.folder, Running(options.device, options.precision, rows=1, threads=None))
+    policy = Policy.load(options.folder, Running(options.device, options.precision, 1, options.threads))
     server = PolicyServer(policy, options.resize)
     server.warm_up()
     try:

@@ -37,7 +37,7 @@ CONFIG = ModelConfig(
     text=TextConfig(vocabulary=64, length=5), cameras=2, state=3, actions=2, horizon=4,
 )  # fmt: skip
 FRONT, WRIST, STATE = "observation/image", "observation/wrist_image", "observation/state"
-ONE = Running(rows=1, threads=None)
+ONE = Running(rows=1)
 
 
 def export(folder: Path, config: ModelConfig = CONFIG) -> Path:

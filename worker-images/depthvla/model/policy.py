@@ -36,13 +36,13 @@ class Running:
         device: as torch names it.
         precision: of weights and products; sums and norms stay in float32.
         rows: of every pass: 1 for one robot, which waits for it.
-        threads: of the CPU; None leaves them as they are.
+        threads: of the CPU.
     """
 
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     rows: int = BATCH
-    threads: int | None = 1
+    threads: int = 1
 
 
 class Policy:
@@ -165,9 +165,9 @@ def _pad(t: Tensor, rows: int) -> Tensor:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
