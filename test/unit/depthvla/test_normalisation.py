@@ -5,7 +5,7 @@ from depthvla.data.statistics import Both, Spread, Statistics
 from depthvla.model.normalisation import Normalisation, from_unit, to_unit
 
 # A dimension that moves, one that never does, and one that does so in less than one frame in fifty.
-SPREAD = Spread([9] * 3, [0, 5, -1], [1, 0, 0], [-2, 5, -1], [4, 5, 1], [-1, 5, -1], [3, 5, -1])
+SPREAD = Spread([9] * 3, [0, 5, -1], [1, 0, 0], [-2, 5, -1], [4, 5, 3], [-1, 5, -1], [3, 5, -1])
 
 
 def test_the_first_percentile_becomes_minus_one_and_the_last_one_and_back() -> None:
@@ -15,7 +15,7 @@ def test_the_first_percentile_becomes_minus_one_and_the_last_one_and_back() -> N
 
 
 def test_what_hardly_moves_is_not_blown_up() -> None:
-    x = np.array([[1, 5.01, 1]], np.float32)
+    x = np.array([[1, 5.01, 3]], np.float32)
     assert_allclose(to_unit(x, SPREAD), [[0, 0.01, 2]], atol=1e-6)
     assert_allclose(from_unit(to_unit(x, SPREAD), SPREAD), x)
 
