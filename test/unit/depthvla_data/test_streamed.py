@@ -1,9 +1,11 @@
 """Data sets in a store read as those in a folder do, through a cache that is smaller than they are."""
 
+import json
 import os
 import pickle
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from subprocess import run
 
@@ -21,9 +23,11 @@ from depthvla.data.recording import Recording
 from depthvla.data.rlds_writer import BRIDGE_FORMAT, write_rlds
 from depthvla.data.scannet import list_scannet, write_scannet_frame, write_scannet_lists
 from depthvla.data.sens import write_sens
+from depthvla.runtime import store as store_of_a_worker
+from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.job import StoreAddress
 from depthvla.streams.locks import locked
-from depthvla.streams.path import StreamedPath, mount
+from depthvla.streams.path import StreamedPath, mount, on_disk
 from depthvla.streams.stream import StreamSource
 
 BLOCK = 20_000
@@ -163,3 +167,60 @@ def write_scene(folder: Path, kind: str) -> None:
 def frames_of(scene: SceneRef) -> list[RgbdFrame]:
     opened = scene.open()
     return [opened.load(index) for index in range(len(opened))]
+
+
+def test_an_artifact_is_read_from_all_its_shards_and_small_files_are_held_against_their_hash(tmp_path: Path) -> None:
+    files = {"a/one.txt": (b"one", "s0/1"), "a/two.txt": (b"two", "s1/3"), "b.bin": (bytes(range(256)) * 300, "s1/3")}
+    listed = []
+    for path, (data, shard) in files.items():
+        key = f"jobs/k/{shard}/outputs/words/{path}"
+        (tmp_path / "store" / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "store" / key).write_bytes(data)
+        listed.append({"path": path, "size": len(data), "sha256": sha256(data).hexdigest(), "key": key})
+    manifest = tmp_path / "store/jobs/k/artifact.json"
+    manifest.write_text(json.dumps({"outputs": {"words": {"files": listed}}}))
+    address = StoreAddress((tmp_path / "store").as_uri())
+
+    def mounted(cache: str) -> StreamedPath:
+        return mount(StreamSource(address, "jobs/k/artifact.json", "words", tmp_path / cache, 10**6, BLOCK))
+
+    folder = mounted("cache")
+    assert [path.name for path in folder.iterdir()] == ["a", "b.bin"]
+    assert [path.read_text() for path in folder.glob("*/*.txt")] == ["one", "two"]
+    with (folder / "b.bin").open("rb") as file:
+        assert file.seek(-5, 2)
+        assert file.read() == bytes(range(251, 256))
+    with on_disk(folder / "b.bin") as name:
+        assert Path(name).read_bytes() == files["b.bin"][0]
+
+    (tmp_path / "store/jobs/k/s1/3/outputs/words/a/two.txt").write_bytes(b"owt")
+    with pytest.raises(BrokenData, match=r"words/a/two.txt: .*SHA-256"):
+        (mounted("fresh") / "a/two.txt").read_text()
+    with pytest.raises(WorkerError, match="doesn't list"):
+        mount(StreamSource(address, "jobs/k/artifact.json", "numbers", tmp_path / "cache", 10**6))
+
+
+def test_a_folder_that_is_not_mounted_is_a_store_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_of_a_worker, "PATIENCE_S", 0.2)
+    folder = tmp_path / "scannet"
+    write_scene(folder, "extracted")
+    (scene,) = list_scannet(streamed(folder, tmp_path / "cache", 10**6))
+    opened = scene.open()
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(WorkerError) as caught:
+        opened.load(0)
+    assert (caught.value.code, caught.value.exit_code) == ("STORE_UNREACHABLE", 75)
+    with pytest.raises(WorkerError, match="may not be mounted"):
+        streamed(folder, tmp_path / "another", 10**6)
+    assert not folder.exists()
+    (tmp_path / "elsewhere").rename(folder)
+    opened.load(0)
+
+
+def test_a_library_is_not_given_a_name_that_means_nothing_here(tmp_path: Path) -> None:
+    write_suite(tmp_path / "data")
+    path = streamed(tmp_path / "data", tmp_path / "cache", 10**7)
+    with pytest.raises(TypeError, match="has no name on this machine"):
+        os.fspath(path / "task_0_demo.hdf5")
+    with pytest.raises(OSError, match="Read-only"):
+        (path / "new").open("w")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import (
@@ -88,6 +89,20 @@ def open_store(address: StoreAddress) -> ObjectStore:
         "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
     }
     return S3Store.from_url(address.url, config=config, client_options=client, retry_config=retry)
+
+
+def open_source(address: StoreAddress) -> ObjectStore:
+    """Opens a store to read from: a folder that isn't there is not made.
+
+    Raises:
+        WorkerError: STORE_*.
+    """
+    if not address.url.startswith("file:"):
+        return open_store(address)
+    folder = Path(unquote(urlsplit(address.url).path))
+    if not folder.is_dir():
+        raise _named("STORE_UNREACHABLE", f"{folder} is not there: it may not be mounted")
+    return LocalStore(folder)
 
 
 def describe_file(path: Path, name: str) -> FileEntry:

@@ -20,7 +20,7 @@ from typing import cast
 from depthvla.data.broken import broken
 from depthvla.runtime.config import Json
 from depthvla.runtime.job import StoreAddress
-from depthvla.runtime.store import Changed, open_store, read_range
+from depthvla.runtime.store import Changed, open_source, read_range
 from depthvla.streams.cache import BlockCache
 from depthvla.streams.figures import FIGURES
 from depthvla.streams.listing import ArtifactFiles, Entry, Folder, Listing, StoredFolder
@@ -68,7 +68,7 @@ class Stream:
 
     def __init__(self, source: StreamSource) -> None:
         self.source = source
-        self._store = open_store(source.address)
+        self._store = open_source(source.address)
         self._listing: Listing = (
             StoredFolder(self._store)
             if source.artifact is None
