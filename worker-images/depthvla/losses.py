@@ -43,13 +43,15 @@ def pictures_measured(target: Tensor, weight: Tensor | None = None) -> int:
     return int(measured(target, weight).flatten(1).any(dim=1).sum())
 
 
-def flow(velocity: Tensor, wanted: Tensor, keep: Tensor) -> Tensor:
+def flow(velocity: Tensor, wanted: Tensor, keep: Tensor, has: Tensor) -> Tensor:
     """Sum of squared errors of velocities over what is not padding, averaged over draws and action dimensions.
 
     Args:
         velocity, wanted: ``[B, K, H, A]``
         keep: bool ``[B, H]``, False where a chunk reaches over the end of its episode. The caller divides by the
             number of True over all ranks.
+        has: bool ``[B, A]``, False for a dimension that the dataset doesn't have: nothing is to be learnt there.
     """
-    error = (velocity.float() - wanted).square().mean(dim=(1, 3))
-    return torch.where(keep, error, 0.0).sum()
+    error = torch.where(has[:, None, None], velocity.float() - wanted, 0.0).square().sum(dim=3)
+    per_action = error.mean(dim=1) / has.sum(dim=1).clamp_min(1)[:, None]
+    return torch.where(keep, per_action, 0.0).sum()

@@ -60,7 +60,23 @@ def test_flow_counts_only_what_is_not_padding() -> None:
     made, wanted = torch.zeros(2, 3, 4, 5), torch.ones(2, 3, 4, 5)
     wanted[1, :, 2:] = 100
     keep = torch.tensor([[True] * 4, [True, True, False, False]])
-    assert flow(made, wanted, keep).item() == 6.0
+    every = torch.ones(2, 5, dtype=torch.bool)
+    assert flow(made, wanted, keep, every).item() == 6.0
+
+
+def test_flow_has_nothing_to_say_about_dimensions_that_a_dataset_lacks() -> None:
+    made, wanted = torch.randn(2, 3, 4, 5, requires_grad=True), torch.randn(2, 3, 4, 5)
+    keep, has = torch.ones(2, 4, dtype=torch.bool), torch.ones(2, 5, dtype=torch.bool)
+    has[1, 3:] = False
+    told = flow(made, wanted, keep, has)
+    own = (made[0] - wanted[0]).square().mean(dim=(0, 2)).sum() + (made[1] - wanted[1])[..., :3].square().mean(
+        dim=(0, 2)
+    ).sum()
+    assert told.item() == pytest.approx(own.item(), rel=1e-5)
+    told.backward()
+    assert made.grad is not None
+    assert not made.grad[1, ..., 3:].any()
+    assert made.grad[1, ..., :3].all()
 
 
 def test_a_pixel_that_counts_twice_counts_as_two_would() -> None:

@@ -97,6 +97,7 @@ class Mixture:
 
     Args:
         say: is told of what is left out.
+        usable: whether an instruction can be used; a frame with another one counts as broken.
 
     Raises:
         WorkerError: MIXTURE_INVALID, naming the dataset and the field that doesn't go with the others'; LABELS_INVALID;
@@ -109,9 +110,10 @@ class Mixture:
     """
 
     def __init__(
-        self, parts: Sequence[Part], settings: MixtureSettings, say: Callable[[str], None] = lambda _: None
-    ) -> None:
-        self.parts, self.settings = list(parts), settings
+        self, parts: Sequence[Part], settings: MixtureSettings, say: Callable[[str], None] = lambda _: None,
+        usable: Callable[[str], bool] = lambda _: True,
+    ) -> None:  # fmt: skip
+        self.parts, self.settings, self._usable = list(parts), settings, usable
         try:
             self._mixed = MixedOrder([part.weight for part in parts], settings.seed)
         except ValueError as error:
@@ -192,6 +194,19 @@ class Mixture:
         name = self.parts[which].source.name
         raise WorkerError("DATA_BROKEN", f"{name}: {_TRIES} frames in a row are broken", exit_code=DATA_ERROR)
 
+    def some_instructions(self, most: int) -> list[str]:
+        """Sentences of up to so many episodes, from all datasets alike; each once, in the order of the alphabet."""
+        found: set[str] = set()
+        for which, part in enumerate(self.parts):
+            usable = np.flatnonzero(part.source.lengths)
+            step = max(1, len(usable) * len(self.parts) // most)
+            for index in map(int, usable[::step]):
+                try:
+                    found.update(self._read(which, index).instructions)
+                except BrokenData as error:
+                    self.skips[which].add(f"episode {index}", error)
+        return sorted(found)
+
     def vectors(self, which: int, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """State ``[T, S]`` and action ``[T, A]`` of an episode, in the mixture's dimensions.
 
@@ -209,6 +224,9 @@ class Mixture:
     def _make(self, which: int, index: int, frame: int, k: int) -> Sample:
         part, s = self.parts[which], self.settings
         episode = self._read(which, index)
+        instruction = episode.instruction(frame)
+        if not self._usable(instruction):
+            raise broken(episode.path, f"episode {index}: the instruction is too long: {instruction[:80]!r}")
         views = {camera: self._look(which, index, frame, k, camera) for camera in self.cameras}
         ahead = frame + np.arange(s.horizon)
         has_state, has_action = self.dimensions(which)
@@ -216,7 +234,7 @@ class Mixture:
             dataset=part.source.name,
             episode=index,
             frame=frame,
-            instruction=episode.instruction(frame),
+            instruction=instruction,
             images={camera: view.image for camera, view in views.items()},
             seen={camera: part.all_cameras()[camera] is not None for camera in self.cameras},
             state=take(episode.state[frame : frame + 1], part.state)[0],

@@ -36,8 +36,9 @@ FILE = "mixture.json"
 
 
 def open_mixture(
-    folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None, labels: Path | None = None
-) -> Mixture:
+    folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None, labels: Path | None = None,
+    usable: Callable[[str], bool] = lambda _: True,
+) -> Mixture:  # fmt: skip
     """The mixture that a folder describes, or the one dataset that it is.
 
     Args:
@@ -46,6 +47,7 @@ def open_mixture(
         say: is told of what is left out.
         labels: where `settings.depth` is `labels`: of a mixture a folder for each dataset, by its name; of one dataset
             its labels.
+        usable: whether an instruction can be used.
 
     Raises:
         WorkerError: MIXTURE_INVALID, LABELS_INVALID, DATA_BROKEN, naming the file and the field.
@@ -57,7 +59,7 @@ def open_mixture(
         if labels is None:
             raise WorkerError("LABELS_INVALID", "depth is to come from labels, but there are none", exit_code=CONFIG)
         parts = [replace(part, labels=_labels_of(labels, part, len(parts))) for part in parts]
-    return Mixture(parts, settings, say)
+    return Mixture(parts, settings, say, usable)
 
 
 def _labels_of(folder: Path, part: Part, parts: int) -> Path | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Literal
 
 from depthvla.model.presets import Preset
 from depthvla.runtime import signals
@@ -24,14 +26,29 @@ class Config(TrainingSettings):
     block_mask: bool = setting(True, "VLM and depth expert don't see each other")
     depth_loss_weight: float = setting(1.0, "weight of the depth loss beside the flow loss", minimum=0)
     freeze_depth_expert: bool = setting(False, "keep the depth expert as it was pretrained")
+    depth_input: Literal["pictures", "measured"] = setting(
+        "pictures", "what the depth expert sees: pictures; or the depth that the data set (and the simulator) measured"
+    )
+    depth_labels: Literal["pseudo", "measured"] = setting(
+        "pseudo", "depth of demonstrations for the depth loss: the input `labels`, or what the data set measured"
+    )
+    depth_cameras: int = setting(1, "cameras with depth, the first so many", minimum=1)
+    depth_layers: int = setting(0, "of the depth expert, spread over the mixture's; 0: as many as that has", minimum=0)
+    depth_pool: int = setting(1, "depth tokens that are averaged into one, in height and in width", minimum=1)
+    weigh_by_confidence: bool = setting(False, "pseudo depth counts by its labeller's confidence")
+    augment: bool = setting(False, "cut and light pictures at random, depth along with them; never mirrored")
     blind: bool = setting(False, "pictures blacked out: what can be had without looking")
     paligemma: str = setting("", PALIGEMMA)
+
+    @property
+    def with_depth_loss(self) -> bool:
+        return self.depth_expert and self.depth_loss_weight > 0 and self.depth_input == "pictures"
 
 
 @stage(
     Config,
     inputs={
-        "demos": Port("lerobot-v3", "demonstrations", streams=True),
+        "demos": Port(None, "a dataset of demonstrations, or a mixture of them", streams=True),
         "labels": Port("depth-labels", "pseudo depth of the demonstrations", required=False, streams=True),
         "scenes": Port(
             "rgbd-scenes", "pictures with depth from any camera, for the depth loss", required=False, streams=True
@@ -49,30 +66,30 @@ def run(job: Job, config: Config) -> None:
     from depthvla.runtime.distributed import process_group, set_up_torch, whole_state
     from depthvla.runtime.training import train
     from depthvla.training.joint import FlowAndDepth, JointLoss, JointSettings
-    from depthvla.training.policy import judge, make_trainee, read_data, size_of, start_depth, write_policy
+    from depthvla.training.policy import judge, make_trainee, read_data, start_depth, write_policy
     from depthvla.training.share import share
     from depthvla.weights.start import start_vlm
 
     data = read_data(job, config)
-    size = size_of(config, data.demos)
+    size = data.demonstrations.config
     device = set_up_torch(job)
     randomness.start(config.seed)
 
     def start(made: FlowAndDepth) -> None:
         start_vlm(job, made.model.vlm, size, config.paligemma)
-        start_depth(job, config, made.model, data)
+        start_depth(job, made.model, data.scenes)
 
     with process_group(job), signals.held():
         trainee = share(lambda: make_trainee(config, size), start, config, job, device)
         what = JointSettings(
             config.batch_size, config.scene_batch_size, config.noise_draws, config.depth_loss_weight, config.seed
         )
-        normalised = {"normalisation_sha256": data.stats.digest}
-        trained = train(job, trainee, JointLoss(trainee, data, job, what), config, device, normalised)
+        with closing(JointLoss(trainee, data.demonstrations, data.scenes, job, what)) as losses:
+            trained = train(job, trainee, losses, config, device, data.cursor)
         weights = whole_state(trainee.model)
         if job.rank != 0:
             return
-        write_policy(job, size, data, weights, config.blind)
+        write_policy(job, data, weights)
         results = {f"loss.{k}": v for k, v in trained.losses.items()} | judge(job, size, weights, data.scenes)
         summary = ", ".join(f"{k} {v:.3f}" for k, v in trained.losses.items()) or None
         job.events.artifact("policy", summary)

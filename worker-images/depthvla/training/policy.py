@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from torch import Tensor
 
-from depthvla.data.demos import Demos, load_demos
+from depthvla.data.augment import FOR_ACTIONS, PLAIN
 from depthvla.data.frames import DepthFrames
 from depthvla.data.measure_statistics import measure_statistics
-from depthvla.data.mixture import Mixture, MixtureSettings
+from depthvla.data.mixture import Depth, Mixture, MixtureSettings
 from depthvla.data.mixture_file import open_mixture
 from depthvla.data.scenes import load_scenes
 from depthvla.data.statistics import read_statistics
 from depthvla.labels.score import mean_log
-from depthvla.labels.sidecar import read_labels
 from depthvla.model.build import build, copy_weights
 from depthvla.model.config import ModelConfig
 from depthvla.model.depthvla import DepthVLA
@@ -24,52 +23,99 @@ from depthvla.model.export import Made, export_policy
 from depthvla.model.files import load_model
 from depthvla.model.normalisation import Normalisation
 from depthvla.model.presets import PRESETS
-from depthvla.model.text import open_tokenizer
+from depthvla.model.text import fits, open_tokenizer
+from depthvla.runtime.config import Json
 from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.job import Job
 from depthvla.runtime.versions import versions
+from depthvla.training.demonstrations import Demonstrations
 from depthvla.training.depth import predict, score_held_out, show_held_out
-from depthvla.training.joint import FlowAndDepth, JointData
+from depthvla.training.joint import FlowAndDepth
 from depthvla.weights.hub import checkpoint_folder
 
 if TYPE_CHECKING:
     from depthvla.stages.train_vla import Config
+
+SENTENCES = 200
+"""Instructions that a policy is exported with, for people to read: of larger data sets, some."""
+
+
+@dataclass(frozen=True)
+class JointData:
+    """What joint training reads.
+
+    Attributes:
+        scenes: frames with measured depth from any camera, of both splits. Those to train on serve the depth loss
+            alone: the demonstrations' few cameras would make the depth expert forget all others.
+    """
+
+    demonstrations: Demonstrations
+    scenes: DepthFrames | None
+
+    @property
+    def cursor(self) -> dict[str, Json]:
+        """What a checkpoint must have been made with to be gone on from."""
+        demonstrations = self.demonstrations
+        return {"statistics_sha256": demonstrations.stats.digest, "mixture": demonstrations.mixture.digest}
 
 
 def read_data(job: Job, config: Config) -> JointData:
     """Demonstrations, and what the depth loss needs, as far as this variant has one.
 
     Raises:
-        WorkerError: DATA_BROKEN, LABELS_INVALID, LABELS_CIRCULAR.
+        WorkerError: CONFIG_INVALID, DATA_BROKEN, MIXTURE_INVALID, STATISTICS_INVALID, LABELS_INVALID, LABELS_CIRCULAR,
+            TOKENIZER_INVALID.
     """
-    image = PRESETS[config.preset].image
-    demos = load_demos(job.input("demos"), image)
-    wants_depth = config.depth_expert and config.depth_loss_weight > 0
-    labels, scenes = None, None
-    if job.has("labels") and wants_depth:
-        read = read_labels(job.input("labels"), demos.episode, image)
-        if job.has("depth_expert") and load_model(job.input("depth_expert"), "depth-expert").digest in read.models:
-            raise WorkerError(
-                "LABELS_CIRCULAR",
-                "the labels were made by the depth expert that training starts from",
-                hint="label with another model: from its own answers a model learns nothing",
-                exit_code=CONFIG,
-            )
-        labels = read.depth
-    if job.has("scenes") and config.depth_expert:
-        scenes = load_scenes(job.input("scenes"), image, tell=job.events.warning)
-    if wants_depth and labels is None and scenes is None:
-        job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
-    mixture = open_mixture(job.input("demos"), MixtureSettings(), job.events.warning)
-    stats = read_normalisation(job, mixture, demos)
+    preset = PRESETS[config.preset]
     folder = checkpoint_folder(job, "paligemma", config.paligemma)
-    tokenizer = open_tokenizer(PRESETS[config.preset].text, folder)
-    if config.blind:
-        demos = dataclasses.replace(demos, images=np.zeros_like(demos.images))
-    return JointData(demos, stats, mixture.cameras, tokenizer, labels, scenes)
+    tokenizer = open_tokenizer(preset.text, folder)
+    settings = MixtureSettings(
+        seed=config.seed, horizon=config.horizon, size=preset.image, depth=depth_of_demonstrations(job, config),
+        augmentation=FOR_ACTIONS if config.augment else PLAIN,
+    )  # fmt: skip
+    labels = job.input("labels") if settings.depth == "labels" else None
+    mixture = open_mixture(
+        job.input("demos"), settings, job.events.warning, labels, usable=lambda sentence: fits(sentence, tokenizer)
+    )
+    _refuse_own_labels(job, mixture)
+    scenes = None
+    if job.has("scenes") and config.depth_expert and config.depth_input == "pictures":
+        scenes = load_scenes(job.input("scenes"), preset.image, tell=job.events.warning)
+    if config.with_depth_loss and settings.depth == "none" and scenes is None:
+        job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
+    stats = read_normalisation(job, mixture)
+    size = size_of(config, mixture)
+    return JointData(Demonstrations(mixture, stats, tokenizer, size, config.blind, config.weigh_by_confidence), scenes)
 
 
-def read_normalisation(job: Job, mixture: Mixture, demos: Demos) -> Normalisation:
+def depth_of_demonstrations(job: Job, config: Config) -> Depth:
+    """Where the depth that goes with demonstrations comes from, in this variant.
+
+    Raises:
+        WorkerError: CONFIG_INVALID.
+    """
+    if config.depth_input == "measured" and not config.depth_expert:
+        raise WorkerError(
+            "CONFIG_INVALID", "depth_input: measured depth goes into the depth expert, and `depth_expert` is off",
+            hint="set one of the two back", exit_code=CONFIG,
+        )  # fmt: skip
+    if config.depth_input == "measured" or (config.with_depth_loss and config.depth_labels == "measured"):
+        return "measured"
+    return "labels" if config.with_depth_loss and job.has("labels") else "none"
+
+
+def _refuse_own_labels(job: Job, mixture: Mixture) -> None:
+    made_by = {model for labels in mixture.labels if labels is not None for model in labels.models}
+    if job.has("depth_expert") and load_model(job.input("depth_expert"), "depth-expert").digest in made_by:
+        raise WorkerError(
+            "LABELS_CIRCULAR",
+            "the labels were made by the depth expert that training starts from",
+            hint="label with another model: from its own answers a model learns nothing",
+            exit_code=CONFIG,
+        )
+
+
+def read_normalisation(job: Job, mixture: Mixture) -> Normalisation:
     """From the statistics that a job has computed, or else measured on these demonstrations in the same way.
 
     Raises:
@@ -78,28 +124,37 @@ def read_normalisation(job: Job, mixture: Mixture, demos: Demos) -> Normalisatio
     if not job.has("statistics"):
         return Normalisation(measure_statistics(mixture))
     statistics = read_statistics(job.input("statistics"))
-    for name, spread, values in (
-        ("state", statistics.mixture.state, demos.state), ("action", statistics.mixture.action, demos.action)
-    ):  # fmt: skip
-        if len(spread.q01) != values.shape[1]:
+    spreads = {"state": statistics.mixture.state, "action": statistics.mixture.action}
+    for (name, spread), dimensions in zip(spreads.items(), mixture.dimensions(0), strict=True):
+        if len(spread.q01) != len(dimensions):
             raise WorkerError(
                 "STATISTICS_INVALID",
-                f"statistics: {name} has {len(spread.q01)} dimensions, that of the demonstrations {values.shape[1]}",
+                f"statistics: {name} has {len(spread.q01)} dimensions, that of the demonstrations {len(dimensions)}",
                 hint="compute them of these demonstrations",
                 exit_code=CONFIG,
             )
     return Normalisation(statistics)
 
 
-def size_of(config: Config, demos: Demos) -> ModelConfig:
-    """The preset, cut to this data and this variant."""
+def size_of(config: Config, mixture: Mixture) -> ModelConfig:
+    """The preset, cut to this data and this variant.
+
+    Raises:
+        WorkerError: MODEL_INVALID.
+    """
     preset = PRESETS[config.preset]
+    depth = preset.depth and dataclasses.replace(preset.depth, layers=config.depth_layers)
+    state, action = mixture.dimensions(0)
     return dataclasses.replace(
         preset,
-        depth=preset.depth if config.depth_expert else None,
+        depth=depth if config.depth_expert else None,
         block_mask=config.block_mask,
-        state=demos.state.shape[1],
-        actions=demos.action.shape[1],
+        cameras=len(mixture.cameras),
+        depth_cameras=config.depth_cameras,
+        depth_pool=config.depth_pool,
+        depth_input=config.depth_input,
+        state=len(state),
+        actions=len(action),
         horizon=config.horizon,
     )
 
@@ -112,7 +167,7 @@ def make_trainee(config: Config, size: ModelConfig) -> FlowAndDepth:
     return FlowAndDepth(model)
 
 
-def start_depth(job: Job, config: Config, model: DepthVLA, data: JointData) -> None:
+def start_depth(job: Job, model: DepthVLA, scenes: DepthFrames | None) -> None:
     """Gives the depth expert its pretrained weights, or else the mean depth to start from.
 
     Raises:
@@ -123,27 +178,28 @@ def start_depth(job: Job, config: Config, model: DepthVLA, data: JointData) -> N
     if job.has("depth_expert"):
         saved = load_model(job.input("depth_expert"), "depth-expert")
         copy_weights(model.depth, saved.weights, "depth_expert")
-    elif data.scenes is not None:
-        model.depth.start_at(mean_log(data.scenes.select("train").depth))
+    elif scenes is not None:
+        model.depth.start_at(mean_log(scenes.select("train").depth))
 
 
-def write_policy(job: Job, size: ModelConfig, data: JointData, weights: dict[str, Tensor], blind: bool) -> None:
+def write_policy(job: Job, data: JointData, weights: dict[str, Tensor]) -> None:
     """Writes the output `policy`."""
-    sentences = data.demos.instructions
+    d = data.demonstrations
+    sentences = d.mixture.some_instructions(SENTENCES)
     inputs = {name: each.digest for name, each in sorted(job.inputs.items())}
     export_policy(
-        job.output("policy"), size, weights, data.stats, data.tokenizer,
-        cameras=data.cameras, instructions=sentences, blind=blind,
+        job.output("policy"), d.config, weights, d.stats, d.tokenizer,
+        cameras=d.mixture.cameras, instructions=sentences, blind=d.blind,
         made=Made(job.stage, job.job, inputs, versions()),
     )  # fmt: skip
-    if pairs := data.tokenizer.collisions(sentences):
+    if pairs := d.tokenizer.collisions(sentences):
         shown = ", ".join(f"{a!r} and {b!r}" for a, b in pairs[:5])
         job.events.warning(f"{len(pairs)} pairs of words share a number, the policy can't tell them apart: {shown}")
 
 
 def judge(job: Job, size: ModelConfig, weights: dict[str, Tensor], scenes: DepthFrames | None) -> dict[str, float]:
     """What joint training left of the depth expert: AbsRel on held-out scenes; nothing without either."""
-    if size.depth is None or scenes is None or not len(scenes.select("heldout")):
+    if not size.predicts_depth or scenes is None or not len(scenes.select("heldout")):
         return {}
     model = build(lambda: DepthVLA(size), weights, "policy")
     pred = predict(model.look, scenes.select("heldout").images)
