@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from depthvla.data import statistics as stats
 from depthvla.data.mixture import MixtureSettings
 from depthvla.data.mixture_file import open_mixture
 from depthvla.data.recording import Recording
+from depthvla.data.rlds_writer import BRIDGE_FORMAT, write_rlds
 from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.job import read_job
 from depthvla.runtime.stage import find_stage
@@ -112,3 +114,37 @@ def test_the_stage_leaves_them_and_says_what_it_skipped(tmp_path: Path, record: 
     assert [e["metrics"] for e in events if e["type"] == "done"] == [{"statistics.frames": 15, "statistics.skipped": 1}]
     (warning,) = [e["message"] for e in events if e["type"] == "warning"]
     assert "episode_000002.parquet" in warning
+
+
+def test_they_are_of_the_actions_that_training_sees(tmp_path: Path, record: Make) -> None:
+    recordings = [record(i, 6, ("image_0",), state=7, action=7) for i in range(3)]
+    write_rlds(tmp_path, "bridge", recordings, BRIDGE_FORMAT)
+    (tmp_path / "mixture.json").write_text(json.dumps({"datasets": [{"path": "bridge", "like": "bridge"}]}))
+    spread = measuring.measure_statistics(open_mixture(tmp_path, MixtureSettings())).mixture.action
+    motion = np.concatenate([np.diff(r.state[1:, :6], axis=0) for r in recordings])
+    # A quarter turn and more is among them: the others are the field's plain differences.
+    assert_allclose(spread.q99[:3], np.quantile(motion[:, :3].astype(np.float64), 0.99, axis=0), rtol=1e-6)
+    assert_allclose(spread.mean[:3], motion[:, :3].mean(axis=0, dtype=np.float64), rtol=1e-6)
+    assert spread.count == [12] * 7
+
+
+def test_no_picture_is_read_for_them(tmp_path: Path, record: Make, write_v21: Write) -> None:
+    write_v21(tmp_path, [record(i, 5) for i in range(2)])
+    for path in tmp_path.glob("videos/*/*/*.mp4"):
+        path.unlink()
+    assert measuring.measure_statistics(open_mixture(tmp_path, MixtureSettings())).mixture.action.count == [10, 10]
+
+
+def test_what_reaches_much_farther_in_one_dataset_than_in_another_is_doubted(
+    tmp_path: Path, record: Make, write_v21: Write
+) -> None:
+    metres = record(0, 20)
+    still = replace(metres, action=metres.action * np.array([1, 1e-5], np.float32))
+    for name, recording in (("metres", still), ("millimetres", replace(metres, action=metres.action * 1000))):
+        write_v21(tmp_path / name, [recording])
+    (tmp_path / "mixture.json").write_text(json.dumps({"datasets": [{"path": "metres"}, {"path": "millimetres"}]}))
+    doubts = measuring.unlike_units(measuring.measure_statistics(open_mixture(tmp_path, MixtureSettings())))
+    (doubt,) = doubts
+    assert doubt.startswith("action, dimension 0: spans ")
+    assert " in millimetres and " in doubt
+    assert doubt.endswith(" in metres: are they in the same unit?")

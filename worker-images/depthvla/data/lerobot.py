@@ -23,6 +23,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,7 @@ class LeRobot:
     def read(self, index: int) -> Episode:
         """See `EpisodeSource`."""
         place = self._places[index]
-        pictures = tuple(name for name in (*self.cameras, *self.depth) if not self.info.is_video(name))
-        columns = (*self.state, *self.action, "frame_index", "task_index", *pictures)
+        columns = (*self.state, *self.action, "frame_index", "task_index")
         rows = _table(place.table, columns, index)
         if len(rows) != place.length:
             raise broken(place.table, f"episode {index} has {len(rows)} rows, but meta/ says {place.length}")
@@ -118,11 +118,11 @@ class LeRobot:
                 name: (
                     self._video(place, name)
                     if self.info.is_video(name)
-                    else _pictures(place.table, rows, name, decode_picture)
+                    else _pictures(place, index, name, decode_picture)
                 )
                 for name in self.cameras
             },
-            depth={name: _pictures(place.table, rows, name, decode_millimetres) for name in self.depth},
+            depth={name: _pictures(place, index, name, decode_millimetres) for name in self.depth},
         )
         return prepare(episode, self.wanted)
 
@@ -266,7 +266,12 @@ def _matrix(path: Path, rows: pa.Table, name: str) -> NDArray[np.float32]:
     return flat.reshape(len(rows), -1) if len(rows) else flat.reshape(0, 1)
 
 
-def _pictures(path: Path, rows: pa.Table, name: str, decode: Callable[[bytes, Path, str], NDArray[P]]) -> LazyFrames[P]:
-    """Encoded pictures of a column; the bytes are kept, they are small."""
-    encoded = [(cell or {}).get("bytes") for cell in rows[name].to_pylist()]
-    return LazyFrames(len(encoded), lambda i: decode(encoded[i] or b"", path, f"column {name!r}, row {i}: "))
+def _pictures(place: _Place, index: int, name: str, decode: Callable[[bytes, Path, str], NDArray[P]]) -> LazyFrames[P]:
+    """Encoded pictures of a column, read when the first is asked for; the bytes are kept, they are small."""
+
+    @cache
+    def encoded() -> list[bytes]:
+        rows = _table(place.table, (name, "frame_index"), index).sort_by("frame_index")
+        return [(cell or {}).get("bytes") or b"" for cell in rows[name].to_pylist()]
+
+    return LazyFrames(place.length, lambda i: decode(encoded()[i], place.table, f"column {name!r}, row {i}: "))

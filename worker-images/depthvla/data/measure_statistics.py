@@ -17,6 +17,7 @@ from depthvla.data.statistics import Both, Spread, Statistics
 
 SAMPLED = 1_000_000
 _LEVELS = (0.01, 0.99)
+_UNLIKE, _STILL = 50, 1e-3
 
 
 def measure_statistics(mixture: Mixture, progress: Callable[[int, int], None] = lambda *_: None) -> Statistics:
@@ -54,6 +55,28 @@ def measure_statistics(mixture: Mixture, progress: Callable[[int, int], None] = 
             for name, (state, action) in zip(names, tallies, strict=True)
         },
     )
+
+
+def unlike_units(statistics: Statistics) -> list[str]:
+    """Dimensions in which one dataset reaches so much farther than another that their units may differ: radians and
+    degrees are 57 apart, shares and percent 100, metres and millimetres 1,000."""
+    said = []
+    for field in ("state", "action"):
+        spreads = {name: getattr(both, field) for name, both in statistics.datasets.items()}
+        for dimension in range(len(next(iter(spreads.values())).q01)):
+            # What hardly moves has no scale of its own.
+            reach = {
+                name: wide
+                for name, spread in spreads.items()
+                if spread.count[dimension] and (wide := spread.q99[dimension] - spread.q01[dimension]) > _STILL
+            }
+            if reach and max(reach.values()) > _UNLIKE * min(reach.values()):
+                far, near = max(reach, key=reach.__getitem__), min(reach, key=reach.__getitem__)
+                said.append(
+                    f"{field}, dimension {dimension}: spans {reach[far]:.3g} in {far} and {reach[near]:.3g} in {near}: "
+                    f"are they in the same unit?"
+                )
+    return said
 
 
 class _Tally:

@@ -23,7 +23,7 @@ class Config:
 )
 def run(job: Job, config: Config) -> None:
     """Computes the normalisation statistics of a dataset or a mixture of them, once."""
-    from depthvla.data.measure_statistics import measure_statistics
+    from depthvla.data.measure_statistics import measure_statistics, unlike_units
     from depthvla.data.mixture import MixtureSettings
     from depthvla.data.mixture_file import open_mixture
     from depthvla.data.statistics import write_statistics
@@ -35,6 +35,8 @@ def run(job: Job, config: Config) -> None:
             job.events.progress(done, total, "episodes")
 
     statistics = measure_statistics(mixture, progress)
+    for doubt in unlike_units(statistics):
+        job.events.warning(doubt)
     write_statistics(job.output("statistics"), statistics)
     frames = max(statistics.mixture.action.count, default=0)
     skipped = sum(len(skips.named) for skips in mixture.skips)
