@@ -88,8 +88,8 @@ def test_lanes_visit_scenes_of_their_own_and_go_through_them_in_rising_order() -
 
 def test_parts_have_their_shares() -> None:
     order = SceneOrder([3, 50], [3, 1], lanes=2, frames=2, seed=1)
-    counts = Counter(order.at(k).part for k in range(0, 40_000, 4))
-    assert counts[0] == pytest.approx(7500, abs=120)
+    counts = Counter(order.at(k).part for k in range(0, 40_000, 20))
+    assert counts[0] == pytest.approx(1500, abs=60)
 
 
 def test_a_sample_is_a_function_of_its_number(folder: Path) -> None:
@@ -149,12 +149,12 @@ def test_frames_are_varied_by_their_number(folder: Path) -> None:
 
 def test_held_out_frames_are_evenly_spread_and_capped(folder: Path) -> None:
     stream = RgbdStream(open_rgbd(folder), SETTINGS)
-    every = [sample.source for sample in stream.held_out(100)]
+    every = [sample.source for sample in stream.some("heldout", 100)]
     assert len(every) == 2 * FRAMES
     assert all("/s3/" in source or "/a1/" in source for source in every)
-    some = [Path(sample.source).name for sample in stream.held_out(4)]
+    some = [Path(sample.source).name for sample in stream.some("heldout", 4)]
     assert some == ["0.jpg", "3.jpg", "frame.0000.tonemap.jpg", "frame.0003.tonemap.jpg"]
-    assert len(list(stream.held_out(1))) == 1
+    assert len(list(stream.some("heldout", 1))) == 1
 
 
 def test_every_format_is_recognised_and_read(tmp_path: Path) -> None:

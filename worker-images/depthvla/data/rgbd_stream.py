@@ -164,8 +164,8 @@ class RgbdStream:
                 return RgbdSample(self.parts[pick.part].name, frame.source, view)
         raise WorkerError("DATA_BROKEN", f"{_TRIES} frames in a row are broken", exit_code=DATA_ERROR)
 
-    def held_out(self, most: int) -> Iterator[RgbdSample]:
-        """Frames that are not trained on, unvaried: about as many of each scene, evenly spread over it.
+    def some(self, split: Split, most: int) -> Iterator[RgbdSample]:
+        """Frames of a split, unvaried: about as many of each scene, evenly spread over it.
 
         Args:
             most: how many at most. Of more scenes than that, some are left out.
@@ -173,7 +173,7 @@ class RgbdStream:
         Raises:
             WorkerError: DATA_BROKEN.
         """
-        scenes = [(part, scene) for part, of in enumerate(self.parts) for scene in of.of("heldout")]
+        scenes = [(part, scene) for part, of in enumerate(self.parts) for scene in of.of(split)]
         chosen = [scenes[i] for i in _spread(len(scenes), most)]
         for part, scene in chosen:
             skips = self.skips[part]
@@ -181,7 +181,7 @@ class RgbdStream:
             if opened is None:
                 continue
             for index in _spread(len(opened.scene), most // len(chosen)):
-                frame = _load(opened, index, skips)
+                frame = self._load(opened, index, skips)
                 if frame is not None:
                     view = augment(frame, PLAIN, self.settings.size, np.random.default_rng(0))
                     yield RgbdSample(self.parts[part].name, frame.source, view)
@@ -200,14 +200,17 @@ class RgbdStream:
             if opened is None:
                 return None
             self._open[pick.lane] = (pick.visit, opened)
-        index = int(pick.at * len(opened.scene))
-        kept = self._kept.find((scene.path, index))
-        if kept is not None:
+        return self._load(opened, int(pick.at * len(opened.scene)), skips)
+
+    def _load(self, opened: _Opened, index: int, skips: FrameSkips) -> RgbdFrame | None:
+        """A frame of a scene, decoded once if it fits."""
+        frame = self._kept.find((opened.path, index))
+        if frame is not None:
             skips.good()
-            return kept
+            return frame
         frame = _load(opened, index, skips)
         if frame is not None:
-            self._kept.keep((scene.path, index), frame, frame.image.nbytes + frame.depth.nbytes)
+            self._kept.keep((opened.path, index), frame, frame.image.nbytes + frame.depth.nbytes)
         return frame
 
 

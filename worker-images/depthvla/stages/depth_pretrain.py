@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 from depthvla.model.presets import Preset
 from depthvla.runtime import signals
 from depthvla.runtime.config import setting
-from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.job import Job
 from depthvla.runtime.stage import Port, stage
 from depthvla.training.settings import ENCODER, PRESET, TrainingSettings
@@ -18,12 +18,31 @@ class Config(TrainingSettings):
     preset: Preset = setting("tiny", PRESET)
     steps: int = setting(270, "optimizer steps", minimum=1)
     encoder: str = setting("", ENCODER)
+    weights: list[str] = setting(
+        [], "shares of the data sets, as name=share; without them each counts as many scenes as it has"
+    )
+    crop: float = setting(
+        1.0, "smallest square to cut out at random, as a share of the largest; below 1 metric depth suffers: who isn't "
+        "told the focal length sees what is enlarged too near", above=0, maximum=1,
+    )  # fmt: skip
+    light: float = setting(0.0, "brightness and contrast change at random by up to this share", minimum=0, maximum=1)
+    held_out: int = setting(512, "held-out frames to judge by, at most", minimum=1)
+    bad_share: float = setting(0.01, "share of the frames, and of the scenes, that may be broken", minimum=0, maximum=1)
 
 
 @stage(
     Config,
     inputs={
-        "scenes": Port("rgbd-scenes", "pictures with metric depth, in ScanNet's and HyperSim's layouts", streams=True),
+        "scenes": Port(
+            "rgbd-scenes",
+            "pictures with metric depth: a data set, or several side by side",
+            required=False,
+            streams=True,
+        ),
+        "scannet": Port(None, "ScanNet, as recorded or extracted", required=False, streams=True),
+        "hypersim": Port(None, "HyperSim", required=False, streams=True),
+        "scannetpp": Port(None, "ScanNet++, recorded by iPhone", required=False, streams=True),
+        "wildrgbd": Port(None, "WildRGB-D", required=False, streams=True),
         "encoder": Port("huggingface", "DINOv2 or Depth Anything, where the encoder starts from", required=False),
     },
     outputs={"model": Port("depth-expert", "weights (safetensors) and config.json")},
@@ -31,7 +50,7 @@ class Config(TrainingSettings):
 )
 def run(job: Job, config: Config) -> None:
     """Pretrains the depth expert with the scale-invariant loss, and scores it on cameras never seen."""
-    from depthvla.data.scenes import load_scenes
+    from depthvla.data.augment import Augmentation
     from depthvla.labels.score import mean_log
     from depthvla.model.build import build
     from depthvla.model.depth import DepthExpert
@@ -40,18 +59,19 @@ def run(job: Job, config: Config) -> None:
     from depthvla.runtime import randomness
     from depthvla.runtime.distributed import process_group, set_up_torch, whole_state
     from depthvla.runtime.training import train
-    from depthvla.training.depth import DepthLoss, predict, score_held_out, show_held_out
+    from depthvla.training.depth import DepthLoss, predict
+    from depthvla.training.scenes import open_scenes, score_held_out, show_held_out
     from depthvla.training.share import share
     from depthvla.weights.start import start_encoder
 
     size = PRESETS[config.preset]
-    frames = load_scenes(job.input("scenes"), size.image, tell=job.events.warning)
-    training, held_out = frames.select("train"), frames.select("heldout")
-    if not len(training) or not len(held_out):
-        raise WorkerError("DATA_EMPTY", f"{len(training)} frames to train on and {len(held_out)} held out: need both")
+    scenes = open_scenes(
+        job, size.image, batch=config.batch_size, seed=config.seed, held_out=config.held_out, weights=config.weights,
+        bad_share=config.bad_share, augmentation=Augmentation(config.crop, 0.5, config.light),
+    )  # fmt: skip
     device = set_up_torch(job)
     randomness.start(config.seed)
-    mean = mean_log(training.depth)
+    mean = mean_log(scenes.typical.depth)
 
     def start(made: DepthExpert) -> None:
         start_encoder(job, made, size, config.encoder)
@@ -59,16 +79,16 @@ def run(job: Job, config: Config) -> None:
 
     with process_group(job), signals.held():
         model = share(lambda: DepthExpert(size), start, config, job, device)
-        losses = DepthLoss(model, training, job, batch_size=config.batch_size, seed=config.seed)
-        trained = train(job, model, losses, config, device)
+        with closing(DepthLoss(model, scenes, job, config.batch_size)) as losses:
+            trained = train(job, model, losses, config, device, {"scenes": scenes.stream.digest})
         weights = whole_state(model)
         if job.rank != 0:
             return
         save_model(job.output("model"), "depth-expert", size, weights)
         judged = build(lambda: DepthExpert(size), weights, "model")
-        pred = predict(judged, held_out.images)
-        results = score_held_out(pred, frames)
-        show_held_out(job, pred, frames, "held-out cameras: input, predicted depth, true depth")
+        pred = predict(judged, scenes.held_out.images)
+        results = score_held_out(pred, scenes)
+        show_held_out(job, pred, scenes, "held-out cameras: input, predicted depth, true depth")
         reached = results["depth.absrel.random_camera"]
         summary = f"absrel {reached:.2f} (best constant {results['depth.absrel.random_camera.best_constant']:.2f})"
         job.events.artifact("model", summary)

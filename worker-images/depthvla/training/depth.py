@@ -10,33 +10,47 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from depthvla.data.frames import DepthFrames
+from depthvla.data.prefetch import Prefetch
 from depthvla.labels import score
 from depthvla.labels.panels import depth_panel
 from depthvla.losses import pictures_measured, silog
 from depthvla.runtime import seeds
 from depthvla.runtime.job import Job
+from depthvla.training.scenes import SceneData
 
 SHOWN = 6
 """Pictures on a sample sheet."""
 
 
 class DepthLoss:
-    """The scale-invariant loss on batches of frames, half of them mirrored."""
+    """The scale-invariant loss on frames of a stream, which are read a step or two ahead. Close it."""
 
     names = ("depth",)
 
-    def __init__(self, model: nn.Module, frames: DepthFrames, job: Job, *, batch_size: int, seed: int) -> None:
-        self.model, self.frames, self.job = model, frames, job
-        self.batch_size, self.seed = batch_size, seed
+    def __init__(self, model: nn.Module, scenes: SceneData, job: Job, batch_size: int) -> None:
+        self.model, self.scenes, self.job, self.batch_size = model, scenes, job, batch_size
         self.device = next(model.parameters()).device
+        self._ahead: Prefetch[tuple[Tensor, Tensor]] | None = None
 
     def draw(self, step: int) -> list[float]:
-        self.images, self.depth = draw_frames(self.frames, self.job, self.seed, step, self.batch_size)
+        if self._ahead is None:
+            # One thread: a stream is read forward, and reads the rows of a batch side by side.
+            self._ahead = Prefetch(self._read, step, threads=1, ahead=2)
+        self.images, self.depth = self._ahead.take()
         return [float(pictures_measured(self.depth))]
 
     def forward(self, part: int, parts: int) -> list[Tensor]:
         rows = seeds.part(len(self.images), part, parts)
         return [silog(self.model(self.images[rows].to(self.device)), self.depth[rows].to(self.device))]
+
+    def close(self) -> None:
+        """Ends the threads that read."""
+        if self._ahead is not None:
+            self._ahead.close()
+        self.scenes.stream.close()
+
+    def _read(self, step: int) -> tuple[Tensor, Tensor]:
+        return self.scenes.draw(step, self.batch_size, self.job.rank, self.job.world)
 
 
 def draw_frames(frames: DepthFrames, job: Job, seed: int, step: int, size: int) -> tuple[Tensor, Tensor]:
