@@ -116,6 +116,13 @@ def test_a_config_without_a_field_names_it(export: Export, small: ModelConfig, f
         Policy.load(folder)
 
 
+def test_a_size_that_can_not_be_names_folder_and_field(export: Export, small: ModelConfig) -> None:
+    folder = export(small)
+    rewrite(folder, "config.json", lambda body: body["model"].update(layers="many"))  # type: ignore[attr-defined]
+    with pytest.raises(WorkerError, match=rf"{folder}: config\.json: model\.layers can't be \"many\""):
+        Policy.load(folder)
+
+
 def test_a_file_that_config_does_not_name_is_not_looked_at(export: Export, small: ModelConfig) -> None:
     folder = export(small)
     save_file({"x": torch.zeros(1)}, folder / "model-00001-of-00002.safetensors")

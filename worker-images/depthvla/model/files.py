@@ -87,7 +87,7 @@ def load_model(folder: Path, kind: str) -> Saved:
             if found != files[name]:
                 message = f"{folder / name}: its SHA-256 is {found}, {CONFIG} says {files[name]}"
                 raise WorkerError("MODEL_INVALID", message, hint="copy the folder anew, or train again")
-        config = from_json(cast("dict[str, Json]", body["model"]))
+        config = _config(folder, cast("dict[str, Json]", body["model"]))
         weights = {tensor: t for name in files for tensor, t in load_file(folder / name).items()}
     except KeyError as error:
         raise WorkerError("MODEL_INVALID", f"{folder / CONFIG}: {error} is missing") from error
@@ -95,6 +95,13 @@ def load_model(folder: Path, kind: str) -> Saved:
         raise WorkerError("MODEL_INVALID", f"{folder} is no model that can be read: {error}") from error
     extra = {k: v for k, v in body.items() if k not in _OURS}
     return Saved(config, weights, extra, _digest(files))
+
+
+def _config(folder: Path, values: Mapping[str, Json]) -> ModelConfig:
+    try:
+        return from_json(values)
+    except WorkerError as error:
+        raise WorkerError(error.code, f"{folder}: {error.message}") from error
 
 
 def hash_files(paths: Sequence[Path]) -> list[str]:
