@@ -6,7 +6,8 @@ import numpy as np
 
 from depthvla.data.demos import load_demos
 from depthvla.data.files import read_matrix
-from depthvla.data.scenes import load_scenes
+from depthvla.data.rgbd_file import open_rgbd
+from depthvla.data.rgbd_stream import RgbdSettings, RgbdStream
 from depthvla.data.truth import load_truth
 
 DEMOS = {"episodes_per_task": 2, "size": 48}
@@ -42,17 +43,21 @@ def test_scenes_are_written_in_both_layouts_and_read_back_by_the_readers(start) 
     attempt = start("scenes", "collect_scenes", config)
     assert attempt.wait() == 0, attempt.stderr()
     scenes = attempt.output("scenes")
-    frames = load_scenes(scenes, 32)
-    assert len(frames) == 44
-    assert (frames.split == "heldout").sum() == 4
+    stream = RgbdStream(open_rgbd(scenes), RgbdSettings(size=32))
+    frames = [*stream.some("train", 100), *stream.some("heldout", 100)]
+    assert [len(list(stream.some(split, 100))) for split in ("train", "heldout")] == [40, 4]
     # Both halves show the same tables from the same range of distances.
-    medians = [np.median(d[d > 0]) for d in (frames.depth[:22], frames.depth[22:])]
+    depth = {name: np.stack([f.view.depth for f in frames if f.dataset == name]) for name in ("scannet", "hypersim")}
+    assert {name: len(of) for name, of in depth.items()} == {"scannet": 22, "hypersim": 22}
+    medians = [np.median(of[of > 0]) for of in depth.values()]
     assert 0.6 < medians[0] / medians[1] < 1.6
     # A pose puts what the camera sees where the table is: between the floor and a metre above it.
     pose = read_matrix(scenes / "scannet/scene0000_00/pose/0.txt")
     assert np.isfinite(pose).all()
-    ray = np.linalg.inv(frames.intrinsics[0]) @ (16, 16, 1)
-    point = pose[:3, :3] @ (ray * frames.depth[0, 16, 16]) + pose[:3, 3]
+    first = frames[0].view
+    assert frames[0].source.endswith("scene0000_00/color/0.jpg")
+    ray = np.linalg.inv(first.intrinsics) @ (16, 16, 1)
+    point = pose[:3, :3] @ (ray * first.depth[16, 16]) + pose[:3, 3]
     assert -1 < point[2] < 1
 
 

@@ -98,7 +98,7 @@ def test_a_mistake_in_the_shares_is_named(tmp_path: Path, opened: Open, weights:
 
 def test_what_could_not_be_judged_is_told_before_training(tmp_path: Path, opened: Open) -> None:
     with pytest.raises(WorkerError, match="no scene of scannet is held out"):
-        opened({"scannet": write_scannet(tmp_path / "one", 1, 0)})
+        opened({"scannet": write_scannet(tmp_path / "one", 1, 0)}, rank=1).check_held_out()
     with pytest.raises(WorkerError) as caught:
         opened({})
     assert caught.value.code == "INPUT_MISSING"

@@ -3,12 +3,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
+from depthvla.data.augment import PLAIN, augment
 from depthvla.data.frames import RgbdFrame
 from depthvla.data.reading import Tally, Tolerance, read_frames
 from depthvla.data.scannet import list_scannet, write_scannet_frame, write_scannet_lists
-from depthvla.data.scenes import load_scenes
 from depthvla.runtime.failure import WorkerError
 
 INTRINSICS = np.array([[57.787, 0, 31.5], [0, 57.787, 23.5], [0, 0, 1]], np.float32)
@@ -59,22 +59,12 @@ def test_a_frame_whose_tracking_was_lost_is_left_out_and_counted_or_kept_without
     assert [frame.pose is None for frame in kept] == [False, True] + [False] * 4
 
 
-def test_scenes_are_loaded_square_with_intrinsics_that_follow(tmp_path: Path) -> None:
-    write_tiny(tmp_path / "scannet")
-    frames = load_scenes(tmp_path, 24)
-    assert frames.images.shape == (6, 24, 24, 3)
-    assert frames.depth.shape == (6, 24, 24)
-    assert frames.depth.dtype == np.float32
-    assert_allclose(frames.intrinsics[0, 0, 0], 57.787 / 2, rtol=1e-4)
-    assert_array_equal(frames.split, ["train"] * 3 + ["heldout"] * 3)
-    assert len(frames.select("heldout")) == 3
-
-
-def test_a_coarser_depth_map_than_the_picture_is_fitted_too(tmp_path: Path) -> None:
-    write_tiny(tmp_path / "scannet")
-    coarse = np.full((24, 32), 2000, np.uint16)
-    cv2.imwrite(str(tmp_path / "scannet/scene0000_00/depth/0.png"), coarse)
-    assert_allclose(load_scenes(tmp_path, 24).depth[0], 2.0)
+def test_a_coarser_depth_map_than_the_picture_is_of_the_same_view(tmp_path: Path) -> None:
+    write_tiny(tmp_path)
+    cv2.imwrite(str(tmp_path / "scene0000_00/depth/0.png"), np.full((24, 32), 2000, np.uint16))
+    view = augment(read_scannet(tmp_path)[0], PLAIN, 24, np.random.default_rng(0))
+    assert_allclose(view.depth, np.full((24, 24), 2.0))
+    assert_allclose(view.intrinsics[0, 0], 57.787 / 2, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -107,20 +97,3 @@ def test_a_broken_folder_is_named(tmp_path: Path, breakage, named: str) -> None:
     with pytest.raises(WorkerError) as caught:
         read_scannet(tmp_path)
     assert named in caught.value.message
-
-
-def test_what_was_left_out_of_loaded_scenes_is_told(tmp_path: Path) -> None:
-    write_tiny(tmp_path / "scannet")
-    told: list[str] = []
-    load_scenes(tmp_path, 24, tell=told.append)
-    assert told == []
-    broken = tmp_path / "scannet/scene0000_00/color/1.jpg"
-    broken.write_bytes(b"")
-    assert len(load_scenes(tmp_path, 24, Tolerance(broken=0.5), told.append)) == 5
-    left_out = "5 frames; 1 broken frames and 0 broken scenes left out; tracking lost in 0 frames"
-    assert told == [f"{tmp_path}: {left_out}; {broken}: empty"]
-
-
-def test_a_folder_without_any_dataset_says_what_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(WorkerError, match="scannet, hypersim"):
-        load_scenes(tmp_path, 24)

@@ -77,28 +77,3 @@ class SceneRef:
     def open(self) -> Scene:
         """Raises `BrokenData` where what all its frames need is missing."""
         return self.reader(self.path, self.split)
-
-
-@dataclass(frozen=True)
-class DepthFrames:
-    """N pictures of one size, with their depth.
-
-    Attributes:
-        images: uint8 ``[N, H, W, 3]``.
-        depth: float32 ``[N, H, W]``, metres along the optical axis; 0 = not measured.
-        intrinsics: float32 ``[N, 3, 3]``, pixel centres at whole numbers.
-        split: ``[N]`` strings, ``train`` or ``heldout``.
-    """
-
-    images: NDArray[np.uint8]
-    depth: NDArray[np.float32]
-    intrinsics: NDArray[np.float32]
-    split: NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def select(self, split: Split) -> DepthFrames:
-        """Only the frames of one split."""
-        keep = self.split == split
-        return DepthFrames(self.images[keep], self.depth[keep], self.intrinsics[keep], self.split[keep])

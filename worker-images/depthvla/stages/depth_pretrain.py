@@ -69,6 +69,7 @@ def run(job: Job, config: Config) -> None:
         job, size.image, batch=config.batch_size, seed=config.seed, held_out=config.held_out, weights=config.weights,
         bad_share=config.bad_share, augmentation=Augmentation(config.crop, 0.5, config.light),
     )  # fmt: skip
+    scenes.check_held_out()
     device = set_up_torch(job)
     randomness.start(config.seed)
     mean = mean_log(scenes.typical.depth)

@@ -9,17 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from depthvla.data.frames import DepthFrames
 from depthvla.data.prefetch import Prefetch
-from depthvla.labels import score
-from depthvla.labels.panels import depth_panel
 from depthvla.losses import pictures_measured, silog
 from depthvla.runtime import seeds
 from depthvla.runtime.job import Job
 from depthvla.training.scenes import SceneData
-
-SHOWN = 6
-"""Pictures on a sample sheet."""
 
 
 class DepthLoss:
@@ -53,16 +47,6 @@ class DepthLoss:
         return self.scenes.draw(step, self.batch_size, self.job.rank, self.job.world)
 
 
-def draw_frames(frames: DepthFrames, job: Job, seed: int, step: int, size: int) -> tuple[Tensor, Tensor]:
-    """This rank's frames of a step: uint8 ``[b, H, W, 3]`` and metres ``[b, H, W]``, half of them mirrored."""
-    rows = seeds.part(size, job.rank, job.world)
-    index = seeds.batch(seeds.number(seed, "frames"), step, size, len(frames))[rows]
-    mirrored = np.random.default_rng(seeds.number(seed, "mirror", step)).random(size)[rows] < 0.5
-    images, depth = frames.images[index], frames.depth[index]
-    images[mirrored], depth[mirrored] = images[mirrored, :, ::-1], depth[mirrored, :, ::-1]
-    return torch.from_numpy(images), torch.from_numpy(depth)
-
-
 @torch.inference_mode()
 def predict(look: Callable[[Tensor], Tensor], images: NDArray[np.uint8], batch: int = 32) -> NDArray[np.float32]:
     """Metres ``[N, H, W]`` of pictures uint8 ``[N, H, W, 3]``, in batches of one fixed shape: what is predicted for
@@ -77,21 +61,3 @@ def predict(look: Callable[[Tensor], Tensor], images: NDArray[np.uint8], batch: 
         padded = np.concatenate((part, np.zeros((batch - len(part), *part.shape[1:]), np.uint8)))
         out.append(look(torch.from_numpy(padded)).exp()[: len(part)].numpy())
     return np.concatenate(out) if out else np.zeros((0, *images.shape[1:3]), np.float32)
-
-
-def show_held_out(job: Job, pred: NDArray[np.float32], frames: DepthFrames, caption: str) -> None:
-    """Shows some predictions beside what was measured."""
-    held_out = frames.select("heldout")
-    rows = list(range(0, len(pred), max(1, len(pred) // SHOWN)))[:SHOWN]
-    depth_panel(job.sample_path("depth.png"), held_out.images[rows], pred[rows], held_out.depth[rows])
-    job.events.sample("depth", "samples/depth.png", caption)
-
-
-def score_held_out(pred: NDArray[np.float32], frames: DepthFrames) -> dict[str, float]:
-    """AbsRel on held-out frames, beside that of the best constant, fitted on the training frames."""
-    truth = frames.select("heldout").depth
-    constant = np.full_like(truth, score.best_constant(frames.select("train").depth))
-    return {
-        "depth.absrel.random_camera": score.absrel(pred, truth),
-        "depth.absrel.random_camera.best_constant": score.absrel(constant, truth),
-    }

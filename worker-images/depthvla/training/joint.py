@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from depthvla.data.frames import DepthFrames
 from depthvla.data.prefetch import Prefetch
 from depthvla.losses import flow, pictures_measured, silog
 from depthvla.model.depthvla import DepthVLA, Prefix
 from depthvla.runtime.job import Job
 from depthvla.training.batch import Batch, Moments, Scenes, each
 from depthvla.training.demonstrations import Demonstrations
-from depthvla.training.depth import draw_frames
+from depthvla.training.scenes import SceneData
 
 
 @dataclass(frozen=True)
@@ -45,26 +44,27 @@ class JointLoss:
     """Flow matching on demonstrations, scale-invariant depth on what is known of theirs and on scenes. Close it."""
 
     def __init__(
-        self, model: FlowAndDepth, demonstrations: Demonstrations, scenes: DepthFrames | None, job: Job,
+        self, model: FlowAndDepth, demonstrations: Demonstrations, scenes: SceneData | None, job: Job,
         s: JointSettings,
     ) -> None:  # fmt: skip
         self.model, self.demonstrations, self.job, self.s = model, demonstrations, job, s
-        self.scenes = scenes.select("train") if scenes else None
         deep = scenes is not None or demonstrations.mixture.settings.depth != "none"
         self.with_depth = model.model.config.predicts_depth and s.depth_loss_weight > 0 and deep
+        self.scenes = scenes if self.with_depth else None
         self.device = next(model.parameters()).device
-        self._ahead: Prefetch[Batch] | None = None
+        self._moments: Prefetch[Moments] | None = None
+        self._scenes: Prefetch[Scenes] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         return ("flow", "depth") if self.with_depth else ("flow",)
 
     def draw(self, step: int) -> list[float]:
-        if self._ahead is None or self._ahead.next != step:
-            self.close()
-            threads = max(1, self.job.threads // 2)
-            self._ahead = Prefetch(self._read, step, threads=threads, ahead=2 * threads)
-        self.batch = self._ahead.take()
+        if self._moments is None or self._moments.next != step:
+            self._begin(step)
+        assert self._moments is not None
+        batch = Batch(self._moments.take(), None if self._scenes is None else self._scenes.take())
+        self.batch = each(batch, lambda t: t.pin_memory()) if self.device.type == "cuda" else batch
         counts = [float(self.batch.moments.keep.sum())]
         return [*counts, float(_count_pictures(self.batch))] if self.with_depth else counts
 
@@ -81,19 +81,28 @@ class JointLoss:
 
     def close(self) -> None:
         """Ends the threads that read ahead."""
-        if self._ahead:
-            self._ahead.close()
+        for ahead in (self._moments, self._scenes):
+            if ahead is not None:
+                ahead.close()
 
-    def _read(self, step: int) -> Batch:
+    def _begin(self, step: int) -> None:
+        """Reads ahead from a step on."""
+        self.close()
+        threads = max(1, self.job.threads // 2)
+        self._moments = Prefetch(self._read_moments, step, threads=threads, ahead=2 * threads)
+        if self.scenes is not None:
+            # One thread: a stream is read forward, and reads the rows of a batch side by side.
+            self._scenes = Prefetch(self._read_scenes, step, threads=1, ahead=2)
+
+    def _read_moments(self, step: int) -> Moments:
         s, job = self.s, self.job
-        moments = self.demonstrations.read(
+        return self.demonstrations.read(
             step, size=s.batch_size, draws=s.noise_draws, seed=s.seed, rank=job.rank, world=job.world
         )
-        scenes = None
-        if self.with_depth and self.scenes is not None:
-            scenes = Scenes(*draw_frames(self.scenes, job, s.seed, step, s.scene_batch_size))
-        batch = Batch(moments, scenes)
-        return each(batch, lambda t: t.pin_memory()) if self.device.type == "cuda" else batch
+
+    def _read_scenes(self, step: int) -> Scenes:
+        assert self.scenes is not None
+        return Scenes(*self.scenes.draw(step, self.s.scene_batch_size, self.job.rank, self.job.world))
 
 
 def _depth_of(m: Moments, scenes: Scenes | None, like: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from depthvla.data.augment import FOR_ACTIONS, PLAIN
-from depthvla.data.frames import DepthFrames
 from depthvla.data.measure_statistics import measure_statistics
 from depthvla.data.mixture import Depth, Mixture, MixtureSettings
 from depthvla.data.mixture_file import open_mixture
-from depthvla.data.scenes import load_scenes
 from depthvla.data.statistics import read_statistics
 from depthvla.labels.score import mean_log
 from depthvla.model.build import build, copy_weights
@@ -29,8 +27,9 @@ from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.job import Job
 from depthvla.runtime.versions import versions
 from depthvla.training.demonstrations import Demonstrations
-from depthvla.training.depth import predict, score_held_out, show_held_out
+from depthvla.training.depth import predict
 from depthvla.training.joint import FlowAndDepth
+from depthvla.training.scenes import SceneData, open_scenes, score_held_out, show_held_out
 from depthvla.weights.hub import checkpoint_folder
 
 if TYPE_CHECKING:
@@ -45,18 +44,19 @@ class JointData:
     """What joint training reads.
 
     Attributes:
-        scenes: frames with measured depth from any camera, of both splits. Those to train on serve the depth loss
-            alone: the demonstrations' few cameras would make the depth expert forget all others.
+        scenes: frames with measured depth from any camera. They serve the depth loss alone: the demonstrations' few
+            cameras would make the depth expert forget all others.
     """
 
     demonstrations: Demonstrations
-    scenes: DepthFrames | None
+    scenes: SceneData | None
 
     @property
     def cursor(self) -> dict[str, Json]:
         """What a checkpoint must have been made with to be gone on from."""
-        demonstrations = self.demonstrations
-        return {"statistics_sha256": demonstrations.stats.digest, "mixture": demonstrations.mixture.digest}
+        demonstrations, scenes = self.demonstrations, self.scenes
+        own: dict[str, Json] = {} if scenes is None else {"scenes": scenes.stream.digest}
+        return {"statistics_sha256": demonstrations.stats.digest, "mixture": demonstrations.mixture.digest, **own}
 
 
 def read_data(job: Job, config: Config) -> JointData:
@@ -80,7 +80,7 @@ def read_data(job: Job, config: Config) -> JointData:
     _refuse_own_labels(job, mixture)
     scenes = None
     if job.has("scenes") and config.depth_expert and config.depth_input == "pictures":
-        scenes = load_scenes(job.input("scenes"), preset.image, tell=job.events.warning)
+        scenes = open_scenes(job, preset.image, batch=config.scene_batch_size, seed=config.seed)
     if config.with_depth_loss and settings.depth == "none" and scenes is None:
         job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
     stats = read_normalisation(job, mixture)
@@ -167,7 +167,7 @@ def make_trainee(config: Config, size: ModelConfig) -> FlowAndDepth:
     return FlowAndDepth(model)
 
 
-def start_depth(job: Job, model: DepthVLA, scenes: DepthFrames | None) -> None:
+def start_depth(job: Job, model: DepthVLA, scenes: SceneData | None) -> None:
     """Gives the depth expert its pretrained weights, or else the mean depth to start from.
 
     Raises:
@@ -179,7 +179,7 @@ def start_depth(job: Job, model: DepthVLA, scenes: DepthFrames | None) -> None:
         saved = load_model(job.input("depth_expert"), "depth-expert")
         copy_weights(model.depth, saved.weights, "depth_expert")
     elif scenes is not None:
-        model.depth.start_at(mean_log(scenes.select("train").depth))
+        model.depth.start_at(mean_log(scenes.typical.depth))
 
 
 def write_policy(job: Job, data: JointData, weights: dict[str, Tensor]) -> None:
@@ -197,11 +197,11 @@ def write_policy(job: Job, data: JointData, weights: dict[str, Tensor]) -> None:
         job.events.warning(f"{len(pairs)} pairs of words share a number, the policy can't tell them apart: {shown}")
 
 
-def judge(job: Job, size: ModelConfig, weights: dict[str, Tensor], scenes: DepthFrames | None) -> dict[str, float]:
+def judge(job: Job, size: ModelConfig, weights: dict[str, Tensor], scenes: SceneData | None) -> dict[str, float]:
     """What joint training left of the depth expert: AbsRel on held-out scenes; nothing without either."""
-    if not size.predicts_depth or scenes is None or not len(scenes.select("heldout")):
+    if not size.predicts_depth or scenes is None or not len(scenes.held_out):
         return {}
     model = build(lambda: DepthVLA(size), weights, "policy")
-    pred = predict(model.look, scenes.select("heldout").images)
+    pred = predict(model.look, scenes.held_out.images)
     show_held_out(job, pred, scenes, "after joint training: input, predicted depth, true depth")
     return score_held_out(pred, scenes)

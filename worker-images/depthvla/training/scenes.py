@@ -12,11 +12,11 @@ from torch import Tensor
 
 from depthvla.data.augment import Augmentation
 from depthvla.data.rgbd_file import open_rgbd
-from depthvla.data.rgbd_stream import RgbdPart, RgbdSample, RgbdSettings, RgbdStream
+from depthvla.data.rgbd_stream import MIRRORED, RgbdPart, RgbdSample, RgbdSettings, RgbdStream
 from depthvla.data.scenes import FORMATS
 from depthvla.labels import score
 from depthvla.labels.panels import depth_panel
-from depthvla.runtime.failure import CONFIG, WorkerError
+from depthvla.runtime.failure import CONFIG, DATA_ERROR, WorkerError
 from depthvla.runtime.job import Job
 
 PORTS = ("scenes", *FORMATS)
@@ -42,12 +42,20 @@ class SceneData:
     """
     Attributes:
         typical: some of the frames that are trained on.
-        held_out: frames that are not.
+        held_out: frames that are not, on the first rank, which judges.
     """
 
     stream: RgbdStream
     typical: Frames
     held_out: Frames
+
+    def check_held_out(self) -> None:
+        """Raises DATA_EMPTY where no scene is held out: before training, and on every rank, not only the first that
+        judges."""
+        if not any(part.of("heldout") for part in self.stream.parts):
+            names = ", ".join(part.name for part in self.stream.parts)
+            message = f"no scene of {names} is held out: what is learnt couldn't be judged"
+            raise WorkerError("DATA_EMPTY", message, exit_code=DATA_ERROR)
 
     def draw(self, step: int, size: int, rank: int = 0, world: int = 1) -> tuple[Tensor, Tensor]:
         """A rank's frames of a step: uint8 ``[b, H, W, 3]`` and metres ``[b, H, W]``."""
@@ -56,7 +64,7 @@ class SceneData:
 
 
 def open_scenes(
-    job: Job, size: int, *, batch: int, seed: int, held_out: int, augmentation: Augmentation,
+    job: Job, size: int, *, batch: int, seed: int, held_out: int = 512, augmentation: Augmentation = MIRRORED,
     weights: Sequence[str] = (), bad_share: float = 0.01,
 ) -> SceneData:  # fmt: skip
     """The inputs of `PORTS` as one stream.
@@ -78,10 +86,6 @@ def open_scenes(
     )
     stream = RgbdStream(_weighted(parts, _shares(weights)), settings, job.events.warning)
     typical = _stack(list(stream.some("train", _TYPICAL)), size)
-    # Only the first rank judges, but what is missing is told at once and by all.
-    if not any(part.of("heldout") for part in parts):
-        names = ", ".join(part.name for part in parts)
-        raise WorkerError("DATA_EMPTY", f"no scene of {names} is held out: what is learnt couldn't be judged")
     return SceneData(stream, typical, _stack(list(stream.some("heldout", held_out)) if job.rank == 0 else [], size))
 
 
