@@ -37,7 +37,7 @@ FILE = "mixture.json"
 
 def open_mixture(
     folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None, labels: Path | None = None,
-    usable: Callable[[str], bool] = lambda _: True,
+    usable: Callable[[str], bool] = lambda _: True, like: str = "",
 ) -> Mixture:  # fmt: skip
     """The mixture that a folder describes, or the one dataset that it is.
 
@@ -48,13 +48,19 @@ def open_mixture(
         labels: where `settings.depth` is `labels`: of a mixture a folder for each dataset, by its name; of one dataset
             its labels.
         usable: whether an instruction can be used.
+        like: the published dataset that a folder without `FILE` is laid out as, a key of `LIKE`, or nothing.
 
     Raises:
         WorkerError: MIXTURE_INVALID, LABELS_INVALID, DATA_BROKEN, naming the file and the field.
     """
     path = folder / FILE
     base = Wanted(depth=None if settings.depth == "measured" else ())
-    parts = _read_parts(path, base) if path.is_file() else [Part(open_dataset(folder, base))]
+    if path.is_file():
+        if like:
+            raise _invalid(path, "like", f"{like!r} is asked for, but this file says for each dataset what it is")
+        parts = _read_parts(path, base)
+    else:
+        parts = [Part(open_dataset(folder, replace(_like(folder, "like", folder, like), depth=base.depth)))]
     if settings.depth == "labels":
         if labels is None:
             raise WorkerError("LABELS_INVALID", "depth is to come from labels, but there are none", exit_code=CONFIG)
@@ -94,7 +100,8 @@ def _read_part(path: Path, where: str, entry: object, base: Wanted) -> Part:
     if "path" not in entry:
         raise _invalid(path, f"{where}.path", "missing")
     cameras = entry.get("cameras")
-    base = replace(_like(path, where, entry), depth=base.depth)
+    like = _like(path, f"{where}.like", path.parent / entry["path"], entry.get("like", ""))
+    base = replace(like, depth=base.depth)
     lists = ("state", "action", "transforms")
     changes: dict[str, Any] = {name: tuple(entry[name]) for name in lists if name in entry}
     changes |= {name: entry[name] for name in ("instruction_part", "skip_first") if name in entry}
@@ -114,12 +121,12 @@ def _read_part(path: Path, where: str, entry: object, base: Wanted) -> Part:
     )
 
 
-def _like(path: Path, where: str, entry: dict[str, Any]) -> Wanted:
-    if "like" not in entry:
+def _like(path: Path, where: str, folder: Path, like: str) -> Wanted:
+    if not like:
         return Wanted()
-    known, found = LIKE[entry["like"]], format_of(path.parent / entry["path"])
+    known, found = LIKE[like], format_of(folder)
     if found not in known:
-        raise _invalid(path, f"{where}.like", f"{entry['like']} is known as {', '.join(known)}, this is {found}")
+        raise _invalid(path, where, f"{like} is known as {', '.join(known)}, this is {found}")
     return known[found]
 
 

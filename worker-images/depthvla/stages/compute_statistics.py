@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from depthvla.runtime.config import setting
 from depthvla.runtime.job import Job
 from depthvla.runtime.stage import Port, stage
+from depthvla.training.settings import LIKE, Like
 
 
 @dataclass(frozen=True)
 class Config:
+    like: Like = setting("", LIKE)
     bad_share: float = setting(0.01, "share of a dataset's episodes that may be broken", minimum=0, maximum=1)
 
 
@@ -28,7 +30,8 @@ def run(job: Job, config: Config) -> None:
     from depthvla.data.mixture_file import open_mixture
     from depthvla.data.statistics import write_statistics
 
-    mixture = open_mixture(job.input("demos"), MixtureSettings(bad_share=config.bad_share), job.events.warning)
+    settings = MixtureSettings(bad_share=config.bad_share)
+    mixture = open_mixture(job.input("demos"), settings, job.events.warning, like=config.like)
 
     def progress(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:

@@ -26,7 +26,7 @@ class Config:
     precision: Precision = setting("float32", "what models compute in")
     cameras: list[str] = setting([], "cameras to label, by the dataset's names; none given: all")
     depth_cameras: list[str] = setting([], "depth that the dataset has of them, to score the labels by")
-    like: Literal["", "bridge", "galaxea"] = setting("", "the published dataset that this one is laid out as")
+    like: say.Like = setting("", say.LIKE)
     size: int = setting(0, "shorter side of the labels in pixels; 0: as large as the pictures", minimum=0)
     batch_size: int = setting(32, "pictures at once", minimum=1)
     commit_every: float = setting(5.0, "seconds of work that a crash may lose", minimum=0)

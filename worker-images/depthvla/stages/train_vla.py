@@ -11,7 +11,7 @@ from depthvla.runtime import signals
 from depthvla.runtime.config import setting
 from depthvla.runtime.job import Job
 from depthvla.runtime.stage import Port, stage
-from depthvla.training.settings import PALIGEMMA, PRESET, TrainingSettings
+from depthvla.training.settings import LIKE, PALIGEMMA, PRESET, Like, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Config(TrainingSettings):
     weigh_by_confidence: bool = setting(False, "pseudo depth counts by its labeller's confidence")
     augment: bool = setting(False, "cut and light pictures at random, depth along with them; never mirrored")
     blind: bool = setting(False, "pictures blacked out: what can be had without looking")
+    like: Like = setting("", LIKE)
     paligemma: str = setting("", PALIGEMMA)
 
     @property
@@ -55,6 +56,7 @@ class Config(TrainingSettings):
         ),
         "statistics": Port("statistics", "for normalisation; else measured on the demonstrations", required=False),
         "depth_expert": Port("depth-expert", "where the depth expert starts from; else at random", required=False),
+        "policy": Port(None, "a policy that training starts from, whole (fine-tuning)", required=False),
         "paligemma": Port("huggingface", "PaliGemma, where the VLM starts from; else at random", required=False),
     },
     outputs={"policy": Port("policy", "weights, config, statistics and vocabulary")},
@@ -66,7 +68,7 @@ def run(job: Job, config: Config) -> None:
     from depthvla.runtime.distributed import process_group, set_up_torch, whole_state
     from depthvla.runtime.training import train
     from depthvla.training.joint import FlowAndDepth, JointLoss, JointSettings
-    from depthvla.training.policy import judge, make_trainee, read_data, start_depth, write_policy
+    from depthvla.training.policy import judge, make_trainee, read_data, start_depth, start_policy, write_policy
     from depthvla.training.share import share
     from depthvla.weights.start import start_vlm
 
@@ -76,6 +78,9 @@ def run(job: Job, config: Config) -> None:
     randomness.start(config.seed)
 
     def start(made: FlowAndDepth) -> None:
+        if job.has("policy"):
+            start_policy(job, made.model)
+            return
         start_vlm(job, made.model.vlm, size, config.paligemma)
         start_depth(job, made.model, data.scenes)
 

@@ -17,7 +17,7 @@ from depthvla.labels.score import mean_log
 from depthvla.model.build import build, copy_weights
 from depthvla.model.config import ModelConfig
 from depthvla.model.depthvla import DepthVLA
-from depthvla.model.export import Made, export_policy
+from depthvla.model.export import KIND, Made, export_policy
 from depthvla.model.files import load_model
 from depthvla.model.normalisation import Normalisation
 from depthvla.model.presets import PRESETS
@@ -67,7 +67,8 @@ def read_data(job: Job, config: Config) -> JointData:
             TOKENIZER_INVALID.
     """
     preset = PRESETS[config.preset]
-    folder = checkpoint_folder(job, "paligemma", config.paligemma)
+    _refuse_two_starts(job, config)
+    folder = job.input("policy") if job.has("policy") else checkpoint_folder(job, "paligemma", config.paligemma)
     tokenizer = open_tokenizer(preset.text, folder)
     settings = MixtureSettings(
         seed=config.seed, horizon=config.horizon, size=preset.image, depth=depth_of_demonstrations(job, config),
@@ -75,7 +76,12 @@ def read_data(job: Job, config: Config) -> JointData:
     )  # fmt: skip
     labels = job.input("labels") if settings.depth == "labels" else None
     mixture = open_mixture(
-        job.input("demos"), settings, job.events.warning, labels, usable=lambda sentence: fits(sentence, tokenizer)
+        job.input("demos"),
+        settings,
+        job.events.warning,
+        labels,
+        lambda sentence: fits(sentence, tokenizer),
+        config.like,
     )
     _refuse_own_labels(job, mixture)
     scenes = None
@@ -102,6 +108,16 @@ def depth_of_demonstrations(job: Job, config: Config) -> Depth:
     if config.depth_input == "measured" or (config.with_depth_loss and config.depth_labels == "measured"):
         return "measured"
     return "labels" if config.with_depth_loss and job.has("labels") else "none"
+
+
+def _refuse_two_starts(job: Job, config: Config) -> None:
+    others = [name for name in ("paligemma", "depth_expert") if job.has(name)]
+    others += ["paligemma"] if config.paligemma else []
+    if job.has("policy") and others:
+        raise WorkerError(
+            "CONFIG_INVALID", f"training starts from a policy, and {' and '.join(others)} would be a start as well",
+            hint=f"cut off one of them (`inputs: {{ {others[0]}: null }}`)", exit_code=CONFIG,
+        )  # fmt: skip
 
 
 def _refuse_own_labels(job: Job, mixture: Mixture) -> None:
@@ -180,6 +196,27 @@ def start_depth(job: Job, model: DepthVLA, scenes: SceneData | None) -> None:
         copy_weights(model.depth, saved.weights, "depth_expert")
     elif scenes is not None:
         model.depth.start_at(mean_log(scenes.typical.depth))
+
+
+def start_policy(job: Job, model: DepthVLA) -> None:
+    """Gives the model a policy's weights. What depends on the robot starts anew where this one has other widths: how
+    states and actions go in and out.
+
+    Raises:
+        WorkerError: PRESET_MISMATCH.
+    """
+    saved = load_model(job.input("policy"), KIND)
+    was, now = saved.config, model.config
+    anew: tuple[str, ...] = ("action.state.",) if was.state != now.state else ()
+    if was.actions != now.actions:
+        anew += ("action.noisy.", "action.velocity.")
+    if was.depth_cameras != now.depth_cameras:
+        anew += ("depth.camera",)
+    own = {name: t for name, t in model.state_dict().items() if name.startswith(anew)}
+    kept = {name: t for name, t in saved.weights.items() if not name.startswith(anew)}
+    copy_weights(model, {**kept, **own}, "policy")
+    if own and job.rank == 0:
+        job.events.warning(f"these weights of the policy have other widths here and start anew: {', '.join(own)}")
 
 
 def write_policy(job: Job, data: JointData, weights: dict[str, Tensor]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from depthvla.runtime.config import setting
 from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.sharing import Precision, Sharing
 
 PRESET = "size of the model"
+Like = Literal["", "bridge", "galaxea"]
+LIKE = "the published dataset that this one is laid out as; a mixture says it for each of its own"
 HUB = "owner/name@commit of the Hugging Face hub"
 PALIGEMMA = f"weights that the VLM starts from, as {HUB}; or bind a folder to the input of that name"
 ENCODER = f"weights that the depth encoder starts from (DINOv2 or Depth Anything), as {HUB}; or bind a folder"
