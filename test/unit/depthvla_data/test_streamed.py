@@ -4,9 +4,11 @@ import json
 import os
 import pickle
 import sys
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from subprocess import run
 
 import numpy as np
@@ -224,3 +226,30 @@ def test_a_library_is_not_given_a_name_that_means_nothing_here(tmp_path: Path) -
         os.fspath(path / "task_0_demo.hdf5")
     with pytest.raises(OSError, match="Read-only"):
         (path / "new").open("w")
+
+
+@pytest.mark.parametrize("write", [write_v21, write_bridge])
+def test_an_episode_that_was_announced_is_there_when_it_is_read(
+    tmp_path: Path, write: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_of_a_worker, "PATIENCE_S", 0.2)
+    folder, cache = tmp_path / "data/demos", tmp_path / "cache"
+    write(folder)
+    dataset = open_dataset(streamed(folder, cache, 10**8))
+    episode = open_dataset(folder).read(4)
+    expected = {camera: pictures.all() for camera, pictures in episode.cameras.items()}
+    rmtree(cache / "blocks")
+    (cache / "blocks").mkdir()
+    dataset.announce(4)
+    deadline, before = time.monotonic() + 60, -1
+    while (now := of_all(cache / "blocks")) != before or now == 0:
+        assert time.monotonic() < deadline
+        before = now
+        time.sleep(0.2)
+    folder.rename(tmp_path / "away")
+    read = dataset.read(4)
+    assert_array_equal(read.action, episode.action)
+    for camera, pictures in expected.items():
+        assert_array_equal(read.cameras[camera].all(), pictures)
+    with pytest.raises(WorkerError, match="may not be mounted"):
+        dataset.read(0)

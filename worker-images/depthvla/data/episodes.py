@@ -126,6 +126,9 @@ class EpisodeSource(Protocol):
     def action_names(self) -> tuple[str, ...] | None:
         """What each dimension of an action is, where the dataset says it."""
 
+    def announce(self, index: int) -> None:
+        """Says that an episode will be read soon: what is streamed can be fetched meanwhile."""
+
     def read(self, index: int) -> Episode:
         """One episode.
 

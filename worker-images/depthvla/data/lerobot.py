@@ -40,7 +40,7 @@ from depthvla.data.files import decode_millimetres, decode_picture
 from depthvla.data.lerobot_info import FILE, LeRobotInfo, read_info
 from depthvla.data.transforms import prepare, usable
 from depthvla.data.video_frames import Videos
-from depthvla.streams.path import for_library
+from depthvla.streams.path import announce, for_library
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,13 @@ class LeRobot:
     @property
     def action_names(self) -> tuple[str, ...] | None:
         return self.info.names(self.action)
+
+    def announce(self, index: int) -> None:
+        """See `EpisodeSource`. Where an episode is in the files of v3.0, only they can say."""
+        if self.info.version != "v3.0":
+            place = self._places[index]
+            for path in (place.table, *(path for path, _ in place.videos.values())):
+                announce(path)
 
     def read(self, index: int) -> Episode:
         """See `EpisodeSource`."""

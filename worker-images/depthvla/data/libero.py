@@ -89,6 +89,9 @@ class Libero:
         self._open = lru_cache(maxsize=8)(_open)
         self.lengths = np.array([usable(p.length, wanted) for p in self._places], np.int64)
 
+    def announce(self, index: int) -> None:
+        """See `EpisodeSource`. A whole file of many episodes would be fetched for one."""
+
     def read(self, index: int) -> Episode:
         """See `EpisodeSource`."""
         place = self._places[index]

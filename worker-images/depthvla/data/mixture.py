@@ -31,6 +31,8 @@ from depthvla.runtime.config import Json
 from depthvla.runtime.failure import CONFIG, DATA_ERROR, WorkerError
 
 _TRIES = 100
+_AHEAD = 256
+"""Samples by which episodes are announced before they are read."""
 
 
 Depth = Literal["none", "labels", "measured"]
@@ -132,6 +134,7 @@ class Mixture:
             for i, p in enumerate(parts)
         ]
         self._episodes: Recent[Episode] = Recent(settings.window * len(parts))
+        self._announced: Recent[None] = Recent(2 * settings.window * len(parts))
         self._pictures = Pictures(settings.keep_bytes)
         shapes = [self._shape_of(i) for i in range(len(parts))]
         compare_parts(self.parts, shapes)
@@ -173,8 +176,18 @@ class Mixture:
 
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> list[Sample]:
         """A rank's samples of a step; those of all ranks are the same for any number of them."""
-        rows = seeds.part(size, rank, world)
-        return [self.sample(step * size + row) for row in range(rows.start, rows.stop)]
+        part = seeds.part(size, rank, world)
+        rows = range(part.start, part.stop)
+        later = step + max(1, _AHEAD // max(1, len(rows)))
+        for row in rows:
+            self._announce(later * size + row)
+        return [self.sample(step * size + row) for row in rows]
+
+    def _announce(self, k: int) -> None:
+        """The episode of a later sample, once."""
+        which, draw = self._mixed.at(k)
+        index, _ = self._orders[which].at(draw)
+        self._announced.get((which, index), lambda: self.parts[which].source.announce(index))
 
     def sample(self, k: int) -> Sample:
         """The `k`-th sample. In the place of a broken one another of its dataset, again decided by `k`.

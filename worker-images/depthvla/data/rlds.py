@@ -110,6 +110,11 @@ class Rlds:
     state_names = None
     action_names = None
 
+    def announce(self, index: int) -> None:
+        """See `EpisodeSource`."""
+        place = self._places[index]
+        announce(place.path, place.span.offset, place.span.offset + place.span.length)
+
     def read(self, index: int) -> Episode:
         """See `EpisodeSource`."""
         place = self._places[index]

@@ -26,12 +26,16 @@ from depthvla.streams.figures import FIGURES
 from depthvla.streams.listing import ArtifactFiles, Entry, Folder, Listing, StoredFolder
 from depthvla.streams.locks import locked_name
 
-BLOCK = 4 << 20
+BLOCK = 1 << 20
 """Bytes of a block. A smaller file is one; of a larger one only the blocks that are read are fetched: an episode of a
-TFRecord shard or of an hour's video, not the gigabyte around it. So large that latency hardly counts."""
+TFRecord shard or of an hour's video, not the gigabyte around it. An episode is a few megabytes: of larger blocks much
+would be beside it, smaller ones would cost more requests than they save."""
 AHEAD_THREADS = 8
-AHEAD_BLOCKS = 2
-_AHEAD_WAITING = 64
+AHEAD_BLOCKS = 4
+RUN = 3
+"""Blocks in a row after which a file counts as being read from one end to the other: who reads the frames of an episode
+in any order hardly ever goes that far, and what lies behind the episode is of no use."""
+_AHEAD_WAITING = 256
 _FILES_READ = 1024
 
 
@@ -75,7 +79,7 @@ class Stream:
             else ArtifactFiles(self._store, source.artifact, source.output or "")
         )
         self._cache = _cache(source.cache, source.limit)
-        self._read_last: OrderedDict[str, int] = OrderedDict()
+        self._read_last: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def folder(self, path: str) -> Folder:
@@ -90,8 +94,7 @@ class Stream:
         Raises:
             WorkerError: DATA_BROKEN when the file is gone, or no longer what it was; STORE_*.
         """
-        if self._is_next(entry, number):
-            # It is read from one end to the other, as far as can be told.
+        if self._run(entry, number) >= RUN:
             self.announce(path, entry, range(number + 1, number + 1 + AHEAD_BLOCKS))
         begun = time.monotonic()
         fd = self._get_block(path, entry, number)
@@ -144,13 +147,15 @@ class Stream:
         if entry.sha256 is not None and end - start == entry.size and digest.hexdigest() != entry.sha256:
             raise broken(path, "its bytes are not those of which the manifest has the SHA-256")
 
-    def _is_next(self, entry: Entry, number: int) -> bool:
+    def _run(self, entry: Entry, number: int) -> int:
+        """How many blocks of a file were read one after the other, with this one; 0 if it was read just before, too."""
         with self._lock:
-            before = self._read_last.pop(entry.key, -1)
-            self._read_last[entry.key] = number
+            before, run = self._read_last.pop(entry.key, (-2, 0))
+            now = run if number == before else run + 1 if number == before + 1 else 1
+            self._read_last[entry.key] = number, now
             if len(self._read_last) > _FILES_READ:
                 self._read_last.popitem(last=False)
-        return number == before + 1
+        return 0 if number == before else now
 
     def _name(self, entry: Entry, number: int) -> str:
         return self._digest(entry, _BOOT, self.source.block, number)
