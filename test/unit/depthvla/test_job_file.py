@@ -13,7 +13,10 @@ from launcher.job import Job
 WHOLE = {
     "protocol": 1, "attempt": "a-1", "job": "k" * 64, "stage": "train", "entry": "train_vla",
     "shard": 0, "shards": 1, "fence": 1, "command": ["python", "-m", "depthvla"], "code": "/code",
-    "config": {"steps": 3}, "inputs": {"demos": {"path": "/demos", "format": None, "digest": "d"}, "labels": None},
+    "config": {"steps": 3}, "cache": {"path": "/streams", "bytes": 1000}, "inputs": {
+        "demos": {"path": "/demos", "format": None, "digest": "d"}, "labels": None,
+        "scenes": {"store": {"url": "s3://a/b"}, "artifact": None, "format": "rgbd-scenes", "digest": "e"},
+    },
     "outputs": ["policy"], "ranks": 2, "cores": 2, "gpus": [], "store": {"url": "file:///store"},
     "prefix": "jobs/k/s0/1", "resume": [], "checkpoint": {"every": 100}, "grace": 60, "time": None,
     "memory": None, "logBytes": 4096, "secrets": None,
