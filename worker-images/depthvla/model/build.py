@@ -8,11 +8,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from depthvla.runtime.failure import CONFIG, WorkerError
+from depthvla.runtime.failure import CONFIG, WorkerError, few
 
 M = TypeVar("M", bound=nn.Module)
-_NAMED = 3
-"""Tensors that an error names; of the rest it says how many."""
 
 
 def check_weights(model: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
@@ -32,7 +30,7 @@ def check_weights(model: nn.Module, weights: Mapping[str, Tensor], what: str) ->
     ]
     missing = [f"{name} is missing" for name in wanted if name not in weights]
     extra = [f"{name} is not one of this model's" for name in weights if name not in wanted]
-    if problems := [_list(problem) for problem in (shapes, missing, extra) if problem]:
+    if problems := [few(problem) for problem in (shapes, missing, extra) if problem]:
         hint = "these weights are of another preset or variant: use the one that they were trained with"
         raise WorkerError("PRESET_MISMATCH", f"{what}: {'; '.join(problems)}", hint=hint, exit_code=CONFIG)
 
@@ -58,8 +56,3 @@ def build(make: Callable[[], M], weights: Mapping[str, Tensor], what: str) -> M:
     check_weights(model, weights, what)
     model.load_state_dict(dict(weights), assign=True)
     return model.eval()
-
-
-def _list(problems: list[str]) -> str:
-    more = len(problems) - _NAMED
-    return ", ".join(problems[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,9 +1,10 @@
 """Training state in the store, sharded and exact.
 
-A checkpoint holds all that a step depends on: weights and optimizer (every tensor of `training_state`), the state of
-Python's, numpy's and torch's generators on every rank (`randomness.py`), and the step. The step is the place in the
-data too, since batches are pure functions of (seed, step, rank), drawn in the step that uses them: nothing is shuffled
-ahead or prefetched. The learning rate is a function of the step. There is no gradient scaler: nothing trains in fp16.
+A checkpoint holds all that a step depends on: weights, optimizer and moving average (every tensor of
+`training_state`), the state of Python's, numpy's and torch's generators on every rank (`randomness.py`), and the step.
+The step is the place in the data too, since batches are pure functions of (seed, step, rank), drawn in the step that
+uses them: nothing is shuffled ahead or prefetched. The learning rate is a function of the step. There is no gradient
+scaler: nothing trains in fp16.
 
 Saving: training waits only for the copy to host memory. A thread then writes this rank's part
 (torch.distributed.checkpoint), uploads it, tells rank 0 its files, and rank 0 commits the manifest. A save that fails
@@ -37,6 +38,7 @@ from depthvla.runtime import randomness
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import BLOCKING, WorkerError, disk_full, is_by_full_disk
 from depthvla.runtime.job import Job
+from depthvla.runtime.layout import check_cursor, check_layout
 from depthvla.runtime.manifest import CommitLog, Manifest
 from depthvla.runtime.saving import Trouble
 from depthvla.runtime.store import FileEntry
@@ -164,7 +166,11 @@ class Checkpoints:
             raise error
 
     def resume(self) -> int:
-        """Restores the first good checkpoint into the state; returns its step, 0 when there is none."""
+        """Restores the first good checkpoint into the state; returns its step, 0 when there is none.
+
+        Raises:
+            WorkerError: CHECKPOINT_MISMATCH when one is whole, but of another model or of other data; STORE_*.
+        """
         for key in self.job.resume:
             manifest = self._try(key)
             if manifest:
@@ -218,6 +224,7 @@ class Checkpoints:
 
         def fetch() -> Manifest:
             manifest = self.log.read(key)
+            check_cursor(key, manifest.cursor, self.cursor)
             if self.job.local_rank == 0:
                 self.job.events.busy("resuming", seconds=manifest.size / SLOW_DOWNLOAD)
                 shutil.rmtree(folder, ignore_errors=True)
@@ -226,8 +233,9 @@ class Checkpoints:
 
         def load() -> tuple[State, _RankFile | None]:
             staged = {name: torch.empty_like(t, device="cpu") for name, t in self.state.items()}
+            reader = FileSystemReader(folder)
             try:
-                reader = FileSystemReader(folder)
+                check_layout(key, reader.read_metadata(), self.state)
                 load_parts(dict(staged), storage_reader=reader, process_group=self._group, no_dist=self._group is None)
             except CheckpointException as error:
                 cause = _cause(error)
@@ -235,6 +243,8 @@ class Checkpoints:
                     raise cause from error
                 # Its bytes are those that were written, so what was written is not what this model needs.
                 raise WorkerError("CHECKPOINT_BROKEN", f"{type(cause).__name__}: {cause}") from error
+            except FileNotFoundError as error:
+                raise WorkerError("CHECKPOINT_BROKEN", f"it says nothing of its tensors: {error}") from error
             mine = folder / f"rank.{self.job.rank}.json"
             return staged, json.loads(mine.read_text()) if mine.exists() else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class WorkerError(Exception):
@@ -52,6 +52,12 @@ def is_by_full_disk(error: BaseException) -> bool:
 
 def disk_full(what: str) -> WorkerError:
     return WorkerError("DISK_FULL", f"{what}: no space left on the disk", hint="free some space", exit_code=TRY_AGAIN)
+
+
+def few(problems: Sequence[str], most: int = 3) -> str:
+    """The first of them, and how many more there are."""
+    more = len(problems) - most
+    return ", ".join(problems[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -74,7 +74,7 @@ def train(
     average = Average(trained, s.ema) if s.ema else None
     state = training_state(model, optimizer, average)
     curve = _Curve(job, losses.names, s.steps)
-    checkpoints = Checkpoints(job, state, curve, {"seed": s.seed, "sharing": s.sharing, **(cursor or {})})
+    checkpoints = Checkpoints(job, state, curve, {"seed": s.seed, **(cursor or {})})
     with signals.held():
         start = checkpoints.resume()
         try:

@@ -17,9 +17,9 @@ def recompute(layers: Iterable[nn.Module]) -> None:
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
 
 
-def compile_each(layers: Iterable[nn.Module]) -> None:
+def compile_each(layers: Iterable[nn.Module], backend: str = "inductor") -> None:
     """Compiles layers one by one: those of one kind and size share what was compiled."""
     # Experts differ in size, and streams in length: more variants of one function than torch expects.
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 64)
     for layer in layers:
-        layer.forward = torch.compile(layer.forward, dynamic=False)
+        layer.forward = torch.compile(layer.forward, dynamic=False, backend=backend)
