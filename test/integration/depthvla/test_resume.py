@@ -11,7 +11,7 @@ import pytest
 
 Make = Callable[..., Any]
 STEPS, EVERY = 60, 3
-CONFIG = {"steps": STEPS, "batch_size": 4, "warmup": 2, "ema": 0.9, "micro_batch_size": 1}
+CONFIG = {"steps": STEPS, "batch_size": 4, "warmup": 2, "ema": 0.9, "micro_batch_size": 2}
 SCHEMAS = Path(__file__).parents[3] / "orchestrator" / "protocol" / "schema"
 
 

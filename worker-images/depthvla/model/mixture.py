@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from depthvla.model.attention import Mask, attend, prepare
 from depthvla.model.layers import Expert, Layer, rope_table
 from depthvla.model.precision import as_computed
 
@@ -91,19 +91,6 @@ def mix(
     return Mixed({name: streams[name].expert.norm(hidden[name]) for name in wanted}, made)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """``[B, N, T, D]`` attends to ``[B, N', S, D]``; N' divides N."""
-    if k.shape[1] == q.shape[1]:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    if k.shape[1] == 1:
-        # One key head for all: the heads of a query are so many queries of that head, and nothing is repeated.
-        b, n, t, d = q.shape
-        mask = None if mask is None else mask.expand(-1, n, -1, -1).reshape(mask.shape[0], 1, n * t, -1)
-        out: Tensor = F.scaled_dot_product_attention(q.reshape(b, 1, n * t, d), k, v, attn_mask=mask)
-        return out.view(b, n, t, d)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
-
-
 def _gather(parts: Sequence[KeysValues]) -> KeysValues:
     if len(parts) == 1:
         return parts[0]
@@ -115,16 +102,16 @@ class _Masks:
 
     def __init__(self, streams: Mapping[str, Stream], lengths: Mapping[str, int], valid: Mapping[str, Tensor]) -> None:
         self.streams, self.lengths, self.valid = streams, lengths, valid
-        self._made: dict[tuple[str, tuple[str, ...]], Tensor | None] = {}
+        self._made: dict[tuple[str, tuple[str, ...]], Mask | None] = {}
 
-    def of(self, name: str, seen: tuple[str, ...]) -> Tensor | None:
-        """bool ``[B or 1, 1, T, S]`` over the streams `seen`, or None when every token of them is."""
+    def of(self, name: str, seen: tuple[str, ...]) -> Mask | None:
+        """``[B or 1, 1, T, S]`` over the streams `seen`, or None when every token of them is."""
         key = (name, seen)
         if key not in self._made:
             self._made[key] = self._make(name, seen)
         return self._made[key]
 
-    def _make(self, name: str, seen: tuple[str, ...]) -> Tensor | None:
+    def _make(self, name: str, seen: tuple[str, ...]) -> Mask | None:
         s = self.streams[name]
         if s.within is None and not any(o in self.valid for o in seen):
             return None
@@ -138,4 +125,4 @@ class _Masks:
             if o == name and s.within is not None:
                 part = part & s.within
             parts.append(part)
-        return torch.cat(parts, dim=2)[:, None]
+        return prepare(torch.cat(parts, dim=2)[:, None])

@@ -1,4 +1,4 @@
-"""How ranks share a model, and in which precision it is computed. Nothing here imports torch."""
+"""How ranks share a model, in which precision it is computed, and by what. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -9,3 +9,6 @@ Sharing = Literal["replicate", "shard", "hybrid"]
 
 Precision = Literal["fp32", "bf16"]
 """Of products and activations. Weights, their gradients' sums over ranks and the optimizer are float32 in either."""
+
+Attention = Literal["sdpa", "flex"]
+"""What computes attention under a mask: scaled_dot_product_attention, or FlexAttention."""

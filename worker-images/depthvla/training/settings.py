@@ -7,7 +7,7 @@ from typing import Literal
 
 from depthvla.runtime.config import setting
 from depthvla.runtime.failure import CONFIG, WorkerError
-from depthvla.runtime.sharing import Precision, Sharing
+from depthvla.runtime.sharing import Attention, Precision, Sharing
 
 PRESET = "size of the model"
 Like = Literal["", "bridge", "galaxea"]
@@ -48,6 +48,7 @@ class TrainingSettings:
         "how ranks share a model: a copy each, cut up over all (`shard`, FSDP2), or within each host (`hybrid`)",
     )
     recompute: bool = setting(False, "keep only what goes into a layer, and compute the rest again when going backward")
+    attention: Attention = setting("sdpa", "what computes attention under a mask; `flex` (FlexAttention) needs a GPU")
     compile: bool = setting(False, "compile layers with torch.compile: slower to start, faster on a GPU")
 
     def micro_batches(self, world: int) -> int:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from depthvla.model import attention
 from depthvla.model.units import layers, units
 from depthvla.runtime.distributed import check_precision
 from depthvla.runtime.job import Job
@@ -32,9 +33,10 @@ def share(
         fill: gives it the weights that it starts from instead, where there are some.
 
     Raises:
-        WorkerError: PRECISION_UNSUPPORTED, RANKS_UNEVEN, and what `fill` finds.
+        WorkerError: PRECISION_UNSUPPORTED, ATTENTION_UNSUPPORTED, RANKS_UNEVEN, and what `fill` finds.
     """
     check_precision(settings.precision, device)
+    attention.choose(settings.attention, device)
     if job.world == 1 or settings.sharing == "replicate":
         model = make()
         fill(model)
