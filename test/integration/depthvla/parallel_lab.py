@@ -12,23 +12,22 @@ import os
 import socket
 import sys
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from depthvla.losses import flow, pictures_measured, silog
 from depthvla.model.config import EncoderConfig, ExpertConfig, ModelConfig, TextConfig
 from depthvla.model.depthvla import DepthVLA
 from depthvla.model.observation import Observation
 from depthvla.runtime import randomness, seeds
 from depthvla.runtime.distributed import process_group, set_up_torch, whole_state
-from depthvla.runtime.events import Events
-from depthvla.runtime.job import CheckpointPolicy, Job, StoreAddress
+from depthvla.runtime.job import Job, read_job
 from depthvla.runtime.training import train
-from depthvla.training.joint import Batch, FlowAndDepth
+from depthvla.training.batch import Batch, Moments, Scenes
+from depthvla.training.joint import FlowAndDepth, JointLoss, JointSettings
 from depthvla.training.settings import TrainingSettings
 from depthvla.training.share import share
 
@@ -53,59 +52,53 @@ WAYS = {
 }
 
 
-class Unevenly:
-    """Flow and depth on noise. What counts lies unevenly: three quarters of the demonstrations have no depth, all in
-    one half of the batch, most scenes have none, and episodes end at once in the first rows."""
-
-    names = ("flow", "depth")
+class Unevenly(JointLoss):
+    """The losses of joint training on noise. What counts lies unevenly: three quarters of the demonstrations have no
+    depth, all in one half of the batch, most scenes have none, and episodes end at once in the first rows."""
 
     def __init__(self, model: FlowAndDepth, job: Job, device: torch.device) -> None:
         self.model, self.job, self.device = model, job, device
+        self.s = JointSettings(BATCH, SCENES, DRAWS, depth_loss_weight=0.7, seed=0)
+        self.with_depth, self._ahead = True, None
 
-    def draw(self, step: int) -> list[float]:
+    def _read(self, step: int) -> Batch:
         random = seeds.generator(0, "lab", step)
 
         def pictures(n: int) -> Tensor:
             return torch.randint(0, 256, (n, SIZE.image, SIZE.image, 3), dtype=torch.uint8, generator=random)
 
         images, scenes = pictures(BATCH), pictures(SCENES)
-        depth = torch.cat((images, scenes)).float().mean(3) / 100 + 0.5
+        depth, of_scenes = (each.float().mean(3) / 100 + 0.5 for each in (images, scenes))
         depth[: BATCH * 3 // 4] = 0
-        depth[BATCH + 1 :] = torch.nan
+        of_scenes[1:] = torch.nan
         keep = torch.ones(BATCH, SIZE.horizon, dtype=torch.bool)
         keep[: BATCH // 2, 1:] = False
-        shape = (BATCH, DRAWS, SIZE.horizon, SIZE.actions)
-        words = torch.randint(0, 64, (BATCH, 5), generator=random)
-        state = torch.randn(BATCH, SIZE.state, generator=random)
-        noisy, velocity = torch.randn(2, *shape, generator=random)
+        noisy, velocity = torch.randn(2, BATCH, DRAWS, SIZE.horizon, SIZE.actions, generator=random)
+        observation = Observation(
+            images[:, None],
+            torch.randint(0, 64, (BATCH, 5), generator=random),
+            torch.randn(BATCH, SIZE.state, generator=random),
+        )
         time = torch.rand(BATCH, DRAWS, generator=random)
-        rows, of_scenes = (seeds.part(n, self.job.rank, self.job.world) for n in (BATCH, SCENES))
-        self.batch = Batch(
-            Observation(images[rows, None], words[rows], state[rows]),
-            noisy[rows], time[rows], velocity[rows], keep[rows],
-            scenes[of_scenes], torch.cat((depth[:BATCH][rows], depth[BATCH:][of_scenes])),
-        )  # fmt: skip
-        assert self.batch.depth is not None
-        return [float(self.batch.keep.sum()), float(pictures_measured(self.batch.depth))]
-
-    def forward(self, part: int, parts: int) -> list[Tensor]:
-        batch = self.batch.part(part, parts).to(self.device)
-        velocity, log_depth = self.model(batch)
-        assert log_depth is not None
-        assert batch.depth is not None
-        return [flow(velocity, batch.velocity, batch.keep), silog(log_depth, batch.depth)]
+        has = torch.ones(BATCH, SIZE.actions, dtype=torch.bool)
+        weight = torch.rand(BATCH, 1, SIZE.image, SIZE.image, generator=random)
+        moments = Moments(observation, noisy, time, velocity, keep, has, depth[:, None], weight)
+        return Batch(moments, Scenes(scenes, of_scenes)).part(self.job.rank, self.job.world)
 
 
 def go(name: str, folder: Path, rank: int, world: int, settings: TrainingSettings) -> None:
-    directory = folder / name
-    directory.mkdir(exist_ok=True)
-    job = Job(
-        directory=directory, attempt=name, job="k" * 64, stage=name, entry=name, shard=0, shards=1, fence=1, config={},
-        inputs={}, outputs=(), ranks=world, cores=world, gpus=(), store=StoreAddress(f"file://{folder}/store"),
-        prefix="p", resume=(), checkpoint=CheckpointPolicy(None), grace=30.0,
-        rank=rank, local_rank=rank, world=world, local_world=min(world, 2),
-        events=Events(directory / f"events.{rank}.jsonl", rank),
-    )  # fmt: skip
+    """One rank's part of one way; each has an attempt directory of its own, since they write it at once."""
+    directory = folder / name / str(rank)
+    directory.mkdir(parents=True)
+    body = {
+        "protocol": 1, "attempt": name, "job": "k" * 64, "stage": name, "entry": name, "shard": 0, "shards": 1,
+        "fence": 1, "config": {}, "inputs": {}, "outputs": [], "ranks": world, "cores": world, "gpus": [],
+        "store": {"url": f"file://{folder}/store"}, "prefix": "p", "resume": [], "checkpoint": {"every": None},
+        "grace": 30,
+    }  # fmt: skip
+    (directory / "job.json").write_text(json.dumps(body))
+    ranks = {"RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": min(world, 2)}
+    job = read_job(directory, {key: str(value) for key, value in ranks.items()})
     device = set_up_torch(job)
     randomness.start(0)
     made: list[str] = []
@@ -122,9 +115,10 @@ def go(name: str, folder: Path, rank: int, world: int, settings: TrainingSetting
     with process_group(job):
         model = share(make, fill, settings, job, device)
         start = bits(whole_state(model))
-        train(job, model, Unevenly(model, job, device), settings, device)
+        with closing(Unevenly(model, job, device)) as losses:
+            train(job, model, losses, settings, device)
         kept = whole_state(model)
-    (directory / f"made.{rank}").write_text(" ".join(made))
+    (directory / "made").write_text(" ".join(made))
     if rank:
         return
     torch.save(kept, folder / f"{name}.pt")
