@@ -66,6 +66,19 @@ def test_another_maker_s_pieces_are_not_taken(tmp_path: Path, committed: list[st
     assert Pieces(job_of(tmp_path / "second", committed, 2), tmp_path / "second", "n", 0).done == {}
 
 
+@pytest.mark.parametrize(("every", "commits"), [(0.0, 2), (1e-9, 1)])
+def test_commits_that_take_long_are_done_more_seldom_unless_each_piece_is_asked_for(
+    tmp_path: Path, every: float, commits: int
+) -> None:
+    pieces = Pieces(job_of(tmp_path / "first"), tmp_path / "first", "m", every)
+    for number in range(200):
+        finish(pieces, tmp_path / "first", f"{number}")
+    pieces.commit_when_due()
+    finish(pieces, tmp_path / "first", "last")
+    pieces.commit_when_due()
+    assert len(events(tmp_path / "first", "checkpoint")) == commits
+
+
 def test_nothing_begins_from_nothing_because_the_store_is_away(tmp_path: Path, committed: list[str]) -> None:
     (tmp_path / "store").rename(tmp_path / "away")
     job = job_of(tmp_path / "second", committed, 2)

@@ -92,6 +92,7 @@ class Labelling:
                 self._count(each)
         finally:
             writing.close()
+            self.shares.stop()
 
     def finish(self) -> None:
         """Scores the labels, shows some, and says done."""

@@ -53,12 +53,16 @@ class Shares:
         self.reading, self.writing, self.looking = Clock(), Clock(), Clock()
         self.for_reading, self.for_writing = Clock(), Clock()
         self.frames = 0
-        self._began = time.perf_counter()
+        self._began, self._ended = time.perf_counter(), 0.0
+
+    def stop(self) -> None:
+        """What comes after is not counted."""
+        self._ended = time.perf_counter()
 
     def metrics(self) -> dict[str, float]:
         """By the name of a metric. What is measured with a clock has a name that begins with `time.`: it is never twice
         the same, and no two runs are compared by it."""
-        wall = max(time.perf_counter() - self._began, 1e-9)
+        wall = max((self._ended or time.perf_counter()) - self._began, 1e-9)
         return {
             "time.reading_busy": self.reading.seconds / wall / self.readers,
             "time.looking_busy": self.looking.seconds / wall,

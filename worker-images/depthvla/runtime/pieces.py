@@ -18,6 +18,9 @@ from depthvla.runtime.saving import Trouble
 from depthvla.runtime.store import FileEntry
 from depthvla.runtime.versions import versions
 
+SELDOM = 10
+"""Times as long as the last commit took."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -33,7 +36,8 @@ class Pieces:
     Args:
         folder: where the files of all pieces are; after a resume, those that were committed.
         maker: what pieces of one job must have been made by, such as a model's digest.
-        every: seconds of work that may be lost.
+        every: seconds of work that may be lost; 0 commits each piece. A commit names every file again, so that with
+            thousands of them it takes long: it is then done more seldom, for a tenth of the time at most.
 
     Raises:
         WorkerError: STORE_* when something may have been committed and there is no store to ask.
@@ -48,7 +52,7 @@ class Pieces:
         for key in job.resume:
             if self._resume(key):
                 break
-        self._committed_at = time.monotonic()
+        self._committed_at, self._took = time.monotonic(), 0.0
 
     @property
     def count(self) -> int:
@@ -62,7 +66,8 @@ class Pieces:
     def commit_when_due(self) -> None:
         """Commits when it is time or asked for; leaves with 75 when asked to stop."""
         asked = signals.take_save_asked() or signals.stop_asked()
-        if asked or (time.monotonic() - self._committed_at >= self._every and self._trouble.is_over):
+        every = max(self._every, SELDOM * self._took) if self._every else 0
+        if asked or (time.monotonic() - self._committed_at >= every and self._trouble.is_over):
             self.commit()
         signals.stop_here()
 
@@ -70,7 +75,7 @@ class Pieces:
         """Commits what is done, if any of it is new. That the store is away or full is said, and the work goes on."""
         if self.count == (self._last.step if self._last else 0):
             return
-        step = self.count
+        step, began = self.count, time.monotonic()
         with signals.held():
             try:
                 self._write(step)
@@ -80,6 +85,7 @@ class Pieces:
                     raise
                 self._trouble.failed(step, error)
         self._committed_at = time.monotonic()
+        self._took = self._committed_at - began
 
     def _write(self, step: int) -> None:
         started = time.perf_counter()
