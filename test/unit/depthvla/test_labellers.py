@@ -126,7 +126,10 @@ def test_a_long_clip_is_settled_on_a_few_frames_and_put_together_in_order(expert
     assert looks.relative is not None
     work = ClipWork(labeller, 7, "front", frames, (10, 15))
     pieces = batches_of(frames, labeller.common, 32)
-    assert sorted(np.concatenate(pieces).tolist()) == list(range(frames))
+    order = np.concatenate(pieces)
+    assert sorted(order.tolist()) == list(range(frames))
+    assert np.diff(order[: labeller.common]).max() <= 3
+    assert order[: labeller.common].max() > frames - 4
     for place, some in enumerate(pieces):
         images = np.broadcast_to((some * 97 % 256).astype(np.uint8)[:, None, None, None], (len(some), 20, 30, 3))
         done = work.add(Batch(7, "front", some, images), Look(looks.metres[some], looks.relative[some]))

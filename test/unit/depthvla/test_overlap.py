@@ -41,12 +41,12 @@ def test_what_is_to_be_written_does_not_pile_up() -> None:
     waiting = threading.Thread(target=writing.put, args=(2,))
     waiting.start()
     waiting.join(0.2)
-    assert waiting.is_alive()
-    may_write.release()
+    waited = waiting.is_alive()
+    may_write.release(3)
     waiting.join(60)
+    assert waited
     assert not waiting.is_alive()
     assert shares.for_writing.seconds > 0.1
-    may_write.release(2)
     assert list(writing.rest()) == [0, 1, 2]
     assert written == [0, 1, 2]
     writing.close()
