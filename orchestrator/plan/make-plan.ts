@@ -1,3 +1,4 @@
+import { portOf } from '../protocol/worker-description.ts'
 import type { Binding, Cell, DataSource, Pipeline, Stage } from '../spec/pipeline.ts'
 import { contentKey } from './content-key.ts'
 import type { JobCode, JobInput, KeyParts, Plan, PlannedCell, PlannedJob } from './plan.ts'
@@ -116,7 +117,7 @@ class Planner {
   }
 
   #input(binding: Binding, stage: Stage, name: string, jobs: Readonly<Record<string, string>>): JobInput | null {
-    const expected = stage.description.inputs[name]?.format ?? null
+    const expected = portOf(stage.description, name)?.format ?? null
     switch (binding.kind) {
       case 'none':
         return null

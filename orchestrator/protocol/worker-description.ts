@@ -17,6 +17,8 @@ export const EntryDescription = z.strictObject({
         required: z.boolean().default(true),
         /** Whether the worker can read it in place, from a store, instead of from a folder on its host. */
         streams: z.boolean().optional(),
+        /** Whether it may also be bound several times, each under a name of its own: `labels-bridge`, `labels-galaxea`. */
+        several: z.boolean().optional(),
       }),
     )
     .default({}),
@@ -29,6 +31,14 @@ export const EntryDescription = z.strictObject({
   distributed: z.boolean().default(false),
 })
 export type EntryDescription = z.infer<typeof EntryDescription>
+
+/** What an input of a stage is bound to in its entry: the port of that name, or the one of several, for `labels-bridge`. */
+export function portOf(entry: EntryDescription, input: string): EntryDescription['inputs'][string] | undefined {
+  if (Object.hasOwn(entry.inputs, input)) return entry.inputs[input]
+  const names = Object.keys(entry.inputs).filter((name) => entry.inputs[name]?.several && input.startsWith(`${name}-`))
+  const [name] = names.filter((found) => input.length > found.length + 1)
+  return name === undefined ? undefined : entry.inputs[name]
+}
 
 /** `worker.json` in a worker's folder: how it is started and what stages it offers. Exported by the worker package itself. */
 export const WorkerDescription = z.strictObject({

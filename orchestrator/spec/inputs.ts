@@ -1,4 +1,4 @@
-import type { EntryDescription } from '../protocol/worker-description.ts'
+import { type EntryDescription, portOf } from '../protocol/worker-description.ts'
 import type { Binding, Json } from './pipeline.ts'
 import { isMap, type Path, showPath } from './show.ts'
 import type { Surroundings } from './stage.ts'
@@ -18,7 +18,7 @@ export function readInputs(
   const bindings: Record<string, Binding> = {}
   const at = (input: string) => showPath([name, 'inputs', input])
   for (const [input, text] of Object.entries(given)) {
-    const port = entry?.inputs[input]
+    const port = entry === null ? undefined : portOf(entry, input)
     if (entry !== null && port === undefined) {
       const known = suggest(input, Object.keys(entry.inputs))
       report(

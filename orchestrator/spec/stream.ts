@@ -1,4 +1,4 @@
-import type { EntryDescription } from '../protocol/worker-description.ts'
+import { type EntryDescription, portOf } from '../protocol/worker-description.ts'
 import type { Binding, Json } from './pipeline.ts'
 import { isAddress } from './sections.ts'
 import { type Path, showPath } from './show.ts'
@@ -18,7 +18,7 @@ export function readStream(
   const unable = `entry '${raw.entry}' reads this input from a folder only`
   for (const [index, input] of listed.entries()) {
     const at = `${showPath([name, 'stream'])}: `
-    const port = entry?.inputs[input]
+    const port = entry === null ? undefined : portOf(entry, input)
     if (entry !== null && port === undefined)
       report(
         ['stream', index],
@@ -30,7 +30,7 @@ export function readStream(
   const addressed = Object.entries(inputs).flatMap(([input, binding]) => {
     const path = binding.kind === 'data' ? around.data.get(binding.name) : undefined
     if (path === undefined || !isAddress(path)) return []
-    if (entry?.inputs[input]?.streams !== true && entry !== null)
+    if (entry !== null && portOf(entry, input)?.streams !== true)
       report(['inputs', input], `${showPath([name, 'inputs', input])}: expected a folder, found ${path}: ${unable}`)
     return [input]
   })

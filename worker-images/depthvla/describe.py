@@ -42,7 +42,8 @@ def _entry(name: str, stage: Stage[object]) -> dict[str, Json]:
 
 
 def _reading(port: Port) -> dict[str, Json]:
-    return {"required": port.required, **({"streams": True} if port.streams else {})}
+    flags = {"streams": port.streams, "several": port.several}
+    return {"required": port.required, **{name: True for name, on in flags.items() if on}}
 
 
 def _port(port: Port) -> dict[str, Json]:

@@ -96,6 +96,10 @@ def test_of_a_mixture_each_dataset_has_labels_of_its_own_or_none(
     samples = list(map(open_mixture(root, LABELS, labels=root / "all").sample, range(12)))
     assert {s.dataset: bool(s.depth["main"].any()) for s in samples} == {"demos": True, "others": False}
     assert all(set(s.depth) == {"main"} for s in samples)
+    by_name = open_mixture(root, LABELS, labels={"demos": root / "all/demos"})
+    assert_array_equal(by_name.sample(0).depth["main"], samples[0].depth["main"])
+    with pytest.raises(WorkerError, match="there are labels of demoss, but the datasets are demos, others"):
+        open_mixture(root, LABELS, labels={"demoss": root / "all/demos"})
 
 
 def test_labels_that_are_missing_or_do_not_fit_are_left_out_and_counted(demos: Path, labels: Path) -> None:

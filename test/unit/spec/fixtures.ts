@@ -33,7 +33,7 @@ export const worker = WorkerDescription.parse({
         glaze: { anyOf: [{ type: 'string' }, { type: 'null' }], default: null },
         oven: { type: 'object', properties: { fan: { type: 'boolean', default: false } }, additionalProperties: false },
       }),
-      inputs: { flour: { format: 'powder' }, seeds: { required: false, streams: true } },
+      inputs: { flour: { format: 'powder' }, seeds: { required: false, streams: true, several: true } },
       outputs: { bread: { format: 'loaf' } },
       distributed: true,
     },

@@ -219,3 +219,12 @@ test('metrics go where the file says, and nowhere else by default', () => {
     mode: 'online',
   })
 })
+
+test('an input that takes several has one under each name', () => {
+  const { cells } = parsed({ text: changed(['seeds: nuts.bran', 'seeds-poppy: nuts.bran, seeds-hemp: flour.bran']) })
+  expect(stage(cells, 0, 'bread').inputs).toMatchObject({
+    seeds: { kind: 'none' },
+    'seeds-poppy': { kind: 'stage', stage: 'nuts', output: 'bran' },
+    'seeds-hemp': { kind: 'stage', stage: 'flour', output: 'bran' },
+  })
+})

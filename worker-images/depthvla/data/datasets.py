@@ -9,7 +9,7 @@ from depthvla.data.broken import broken
 from depthvla.data.episodes import EpisodeSource, Wanted
 from depthvla.data.lerobot import LeRobot
 from depthvla.data.lerobot_info import FILE
-from depthvla.data.libero import Libero
+from depthvla.data.libero import Libero, hdf5_in
 from depthvla.data.rlds import Rlds
 from depthvla.data.tfds import FEATURES, INFO
 
@@ -23,7 +23,7 @@ def format_of(folder: Path) -> str | None:
         return "lerobot"
     if any((folder / name).is_file() or any(folder.glob(f"*/{name}")) for name in (FEATURES, INFO)):
         return "rlds"
-    return "libero" if any(folder.glob("*.hdf5")) else None
+    return "libero" if hdf5_in(folder) else None
 
 
 def open_dataset(folder: Path, wanted: Wanted | None = None, name: str | None = None) -> EpisodeSource:

@@ -51,6 +51,11 @@ class _Place:
     depths: tuple[str, ...]
 
 
+def hdf5_in(folder: Path) -> list[Path]:
+    """The files of a suite, or of the suites in a folder."""
+    return sorted(folder.glob("*.hdf5")) or sorted(folder.glob("*/*.hdf5"))
+
+
 class Libero:
     """A folder of tasks, or the file of one.
 
@@ -75,7 +80,7 @@ class Libero:
         self.left_out: dict[str, int] = {}
         self.faults: list[BrokenData] = []
         self._places: list[_Place] = []
-        paths = [folder] if folder.is_file() else sorted(folder.glob("*.hdf5"))
+        paths = [folder] if folder.is_file() else hdf5_in(folder)
         if not paths:
             raise broken(folder, "no *.hdf5 in it")
         for path in paths:

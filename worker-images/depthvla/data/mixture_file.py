@@ -18,7 +18,7 @@ depth_of_camera.py). See `Part` and `Wanted`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,11 @@ from depthvla.data.transforms import TRANSFORMS
 from depthvla.runtime.failure import CONFIG, WorkerError
 
 FILE = "mixture.json"
+Labels = Path | Mapping[str, Path]
 
 
 def open_mixture(
-    folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None, labels: Path | None = None,
+    folder: Path, settings: MixtureSettings, say: Callable[[str], None] = lambda _: None, labels: Labels | None = None,
     usable: Callable[[str], bool] = lambda _: True, like: str = "",
 ) -> Mixture:  # fmt: skip
     """The mixture that a folder describes, or the one dataset that it is.
@@ -45,8 +46,8 @@ def open_mixture(
         folder: with `FILE` in it, or a dataset.
         settings: of the mixture. Where depth is measured, the depth that goes with the cameras is read, too.
         say: is told of what is left out.
-        labels: where `settings.depth` is `labels`: of a mixture a folder for each dataset, by its name; of one dataset
-            its labels.
+        labels: where `settings.depth` is `labels`: of one dataset its labels; of a mixture those of its datasets, by
+            their names.
         usable: whether an instruction can be used.
         like: the published dataset that a folder without `FILE` is laid out as, a key of `LIKE`, or nothing.
 
@@ -64,13 +65,20 @@ def open_mixture(
     if settings.depth == "labels":
         if labels is None:
             raise WorkerError("LABELS_INVALID", "depth is to come from labels, but there are none", exit_code=CONFIG)
-        parts = [replace(part, labels=_labels_of(labels, part, len(parts))) for part in parts]
+        parts = _with_labels(parts, labels)
     return Mixture(parts, settings, say, usable)
 
 
-def _labels_of(folder: Path, part: Part, parts: int) -> Path | None:
-    own = folder / part.source.name
-    return own if own.is_dir() else folder if parts == 1 else None
+def _with_labels(parts: list[Part], labels: Labels) -> list[Part]:
+    if not isinstance(labels, Mapping):
+        own = {part.source.name: labels / part.source.name for part in parts}
+        of_one = {name: folder if folder.is_dir() else labels for name, folder in own.items()}
+        labels = of_one if len(parts) == 1 else {name: folder for name, folder in own.items() if folder.is_dir()}
+    names = [part.source.name for part in parts]
+    if unknown := [name for name in labels if name not in names]:
+        problem = f"there are labels of {', '.join(unknown)}, but the datasets are {', '.join(names)}"
+        raise WorkerError("LABELS_INVALID", problem, hint="bind them as `labels-<dataset>`", exit_code=CONFIG)
+    return [replace(part, labels=labels.get(part.source.name)) for part in parts]
 
 
 def _read_parts(path: Path, base: Wanted) -> list[Part]:

@@ -138,6 +138,15 @@ class Job:
             raise WorkerError("INPUT_MISSING", f"input `{name}`: {path} does not exist", exit_code=NO_INPUT)
         return path
 
+    def several(self, name: str) -> dict[str, Path]:
+        """The folders that are bound as `<name>-…`, by what follows.
+
+        Raises:
+            WorkerError: as `input`.
+        """
+        prefix = f"{name}-"
+        return {each.removeprefix(prefix): self.input(each) for each in self.inputs if each.startswith(prefix)}
+
     def _mount(self, source: Streamed) -> Path:
         # The store's client takes long to load: only those who use it wait.
         from depthvla.streams.path import mount

@@ -24,6 +24,7 @@ class Port:
 
     Attributes:
         required: whether a stage can't do without this input.
+        several: whether it may be bound several times too, each under a name of its own (`labels-bridge`).
         streams: whether this input may be read in place; else it has to be a folder on the host. All that touches its
             path must then go through `pathlib`, or `depthvla.streams.path`.
     """
@@ -32,6 +33,7 @@ class Port:
     description: str
     required: bool = True
     streams: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,13 @@ class Config(TrainingSettings):
     Config,
     inputs={
         "demos": Port(None, "a dataset of demonstrations, or a mixture of them", streams=True),
-        "labels": Port("depth-labels", "pseudo depth of the demonstrations", required=False, streams=True),
+        "labels": Port(
+            "depth-labels",
+            "pseudo depth of the demonstrations; of a mixture, `labels-<dataset>` for each",
+            required=False,
+            streams=True,
+            several=True,
+        ),
         "scenes": Port(
             "rgbd-scenes", "pictures with depth from any camera, for the depth loss", required=False, streams=True
         ),

@@ -11,7 +11,7 @@ from torch import Tensor
 from depthvla.data.augment import FOR_ACTIONS, PLAIN
 from depthvla.data.measure_statistics import measure_statistics
 from depthvla.data.mixture import Depth, Mixture, MixtureSettings
-from depthvla.data.mixture_file import open_mixture
+from depthvla.data.mixture_file import Labels, open_mixture
 from depthvla.data.statistics import read_statistics
 from depthvla.labels.score import mean_log
 from depthvla.model.build import build, copy_weights
@@ -74,7 +74,9 @@ def read_data(job: Job, config: Config) -> JointData:
         seed=config.seed, horizon=config.horizon, size=preset.image, depth=depth_of_demonstrations(job, config),
         augmentation=FOR_ACTIONS if config.augment else PLAIN,
     )  # fmt: skip
-    labels = job.input("labels") if settings.depth == "labels" else None
+    labels: Labels | None = None
+    if settings.depth == "labels":
+        labels = job.input("labels") if job.has("labels") else job.several("labels")
     mixture = open_mixture(
         job.input("demos"),
         settings,
@@ -107,7 +109,8 @@ def depth_of_demonstrations(job: Job, config: Config) -> Depth:
         )  # fmt: skip
     if config.depth_input == "measured" or (config.with_depth_loss and config.depth_labels == "measured"):
         return "measured"
-    return "labels" if config.with_depth_loss and job.has("labels") else "none"
+    bound = job.has("labels") or job.several("labels")
+    return "labels" if config.with_depth_loss and bound else "none"
 
 
 def _refuse_two_starts(job: Job, config: Config) -> None:
