@@ -200,6 +200,9 @@ def test_an_artifact_is_read_from_all_its_shards_and_small_files_are_held_agains
         (mounted("fresh") / "a/two.txt").read_text()
     with pytest.raises(WorkerError, match="doesn't list"):
         mount(StreamSource(address, "jobs/k/artifact.json", "numbers", tmp_path / "cache", 10**6))
+    with pytest.raises(WorkerError, match="is missing") as caught:
+        mount(StreamSource(address, "jobs/n/artifact.json", "words", tmp_path / "cache", 10**6))
+    assert (caught.value.code, caught.value.exit_code) == ("INPUT_MISSING", 66)
 
 
 def test_a_folder_that_is_not_mounted_is_a_store_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,10 @@ class ArtifactFiles:
         try:
             files = json.loads(read(store, key))["outputs"][output]["files"]
             entries = {f["path"]: Entry(f["key"], f["size"], None, f["sha256"]) for f in files}
+        except WorkerError as error:
+            if error.code != "CHECKPOINT_BROKEN":
+                raise
+            raise WorkerError("INPUT_MISSING", error.message, exit_code=NO_INPUT) from error
         except (ValueError, KeyError, TypeError) as error:
             message = f"{key} doesn't list the files of output {output} ({error!r})"
             raise WorkerError("INPUT_MISSING", message, exit_code=NO_INPUT) from error
