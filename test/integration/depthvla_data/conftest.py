@@ -58,11 +58,11 @@ Start = Callable[..., Attempt]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    """Starts a stage: `start("name", entry, config, inputs={...}, cores=2)`."""
+    """Starts a stage: `start("name", entry, config, inputs={...}, cores=2)`; `path` has further modules."""
 
     def begin(
         name: str, entry: str, config: dict[str, Any], *, inputs: dict[str, Path] | None = None, cores: int = 2,
-        fence: int = 1, resume: Sequence[str] = (),
+        fence: int = 1, resume: Sequence[str] = (), path: Sequence[Path] = (),
     ) -> Attempt:  # fmt: skip
         directory = tmp_path / name
         directory.mkdir()
@@ -77,7 +77,8 @@ def start(tmp_path: Path) -> Start:
         }  # fmt: skip
         (directory / "job.json").write_text(json.dumps(job))
         environment = os.environ | {
-            "PYTHONPATH": str(WORKERS), "ORCHESTRATE_ATTEMPT_DIR": str(directory), "RANK": "0", "WORLD_SIZE": "1",
+            "PYTHONPATH": os.pathsep.join(map(str, (WORKERS, *path))), "ORCHESTRATE_ATTEMPT_DIR": str(directory),
+            "RANK": "0", "WORLD_SIZE": "1",
             "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0",
         }  # fmt: skip
         with (directory / "stderr.0.log").open("wb") as log:

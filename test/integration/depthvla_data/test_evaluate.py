@@ -22,6 +22,19 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_policy(tmp_path_factory.mktemp("made") / "policy", PRESETS["tiny"])
 
 
+@pytest.fixture(scope="module")
+def widowx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for another robot."""
+    import torch
+
+    from depthvla.model.presets import PRESETS
+    from random_policy import write_random_policy
+
+    torch.manual_seed(4)
+    size = replace(PRESETS["tiny"], image=32, state=7, actions=7)
+    return write_random_policy(tmp_path_factory.mktemp("made") / "policy", size)
+
+
 def timeless(folder: Path) -> list[TrialRecord]:
     return [replace(record, wall_s=0) for record in read_trials(folder)]
 
@@ -64,6 +77,31 @@ def test_results_are_counts_and_clips_are_small(start, policy: Path) -> None:  #
     assert [event["step"] for event in attempt.events("progress")][-1] == 9
     (sample,) = attempt.events("sample")
     assert 0 < (attempt.directory / sample["path"]).stat().st_size <= 300_000
+
+
+def test_another_suite_is_tried_by_its_own_protocol(start, widowx: Path) -> None:  # type: ignore[no-untyped-def]
+    # The stand-in refuses any call that SimplerEnv wouldn't take.
+    task, stand_in = "widowx_spoon_on_towel", Path(__file__).parents[2] / "fixtures" / "simpler-env"
+    config = {"suite": "simpler-widowx", "tasks": [task], "trials_per_task": 3, "clips_per_task": 1}
+    config |= {"policies": ["trained"], "batch_size": 2}
+    attempt = start("widowx", "evaluate", config, inputs={"policy": widowx}, cores=1, path=[stand_in])
+    assert attempt.wait() == 0, attempt.stderr()
+    records = read_trials(attempt.output("trials"))
+    assert [(r.suite, r.task, r.trial, r.seed) for r in records] == [("simpler-widowx", task, i, i) for i in range(3)]
+    # Whatever happens on the way, a trial lasts until its last step, and is judged there.
+    assert [r.steps for r in records] == [60, 60, 60]
+    assert {r.instruction for r in records} == {"put the spoon on the towel"}
+    assert set(attempt.events("done")[0]["metrics"]) == {f"success.{task}", "success.mean"}
+    assert len(attempt.events("sample")) == 1
+
+
+def test_a_policy_of_another_robot_is_refused_before_the_first_trial(start, widowx: Path) -> None:  # type: ignore[no-untyped-def]
+    attempt = start("other", "evaluate", CONFIG, inputs={"policy": widowx})
+    assert attempt.wait() == 78
+    (failed,) = attempt.events("failed")
+    assert failed["code"] == "POLICY_UNFIT"
+    assert "actions of 7 numbers, the suite has 4" in failed["message"]
+    assert attempt.events("progress") == []
 
 
 def test_what_is_no_policy_is_refused_by_name(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -136,7 +136,16 @@ class Libero:
             picture = np.asarray(self._open(place.path)[place.group][name][i])
         except (OSError, KeyError) as error:
             raise broken(place.path, f"{place.group}/{name}, step {i}: {error}") from error
-        return np.ascontiguousarray(picture[::-1]) if place.bottom_up else picture
+        return upright(picture) if place.bottom_up else picture
+
+
+def upright(picture: NDArray[Any]) -> NDArray[Any]:
+    """A picture as OpenGL draws it, its rows turned the right way up. Nothing is mirrored.
+
+    OpenVLA's copy of the data, and all that was made of it, is turned by 180 degrees instead, so left is right there: a
+    policy must be tried with pictures like those that it was trained on.
+    """
+    return np.ascontiguousarray(picture[::-1])
 
 
 def write_libero(folder: Path, tasks: Sequence[Sequence[Recording]]) -> None:

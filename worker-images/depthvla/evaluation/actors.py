@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from depthvla.data.truth import to_millimetres
 from depthvla.evaluation.suites.suite import Knowing, Observed, World
 from depthvla.evaluation.trials import PolicyName, noise_seed
+from depthvla.runtime.sharing import Precision
 
+_TYPES: dict[Precision, Literal["float32", "bfloat16"]] = {"fp32": "float32", "bf16": "bfloat16"}
 _METRE = np.float32(0.001)
 
 
@@ -42,10 +44,11 @@ class Expert:
 class Looking:
     """A learned policy; draws what it looks at, and nothing else."""
 
-    def __init__(self, name: PolicyName, folder: Path) -> None:
-        from depthvla.model.policy import Policy
+    def __init__(self, name: PolicyName, folder: Path, device: str, precision: Precision) -> None:
+        from depthvla.model.policy import Policy, Running
 
-        self._policy = Policy.load(folder) if name == "trained" else Policy.untrained(folder)
+        running = Running(device, _TYPES[precision])
+        self._policy = Policy.load(folder, running) if name == "trained" else Policy.untrained(folder, running=running)
         self.digest = self._policy.digest
 
     def act(self, worlds: Sequence[World], trials: Sequence[int]) -> NDArray[np.float32]:
@@ -66,11 +69,11 @@ class Looking:
 
 
 @lru_cache(maxsize=4)
-def load_actor(name: PolicyName, folder: Path) -> Actor:
+def load_actor(name: PolicyName, folder: Path, device: str, precision: Precision) -> Actor:
     """The actor of this name, loaded once a process, on one thread: the processes share the cores."""
     if name == "expert":
         return Expert()
     import torch
 
     torch.set_num_threads(1)
-    return Looking(name, folder)
+    return Looking(name, folder, device, precision)

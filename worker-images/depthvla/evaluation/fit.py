@@ -37,7 +37,7 @@ def check_policy(suite: Suite, policy: ModelConfig) -> None:
         ("pictures of {} cameras", policy.cameras, len(suite.cameras)),
     )
     differ = [f"{text.format(has)}, the suite has {needs}" for text, has, needs in pairs if has != needs]
-    if policy.depth_input == "measured" and not suite.measures_depth:
+    if policy.depth and policy.depth_input == "measured" and not suite.measures_depth:
         differ.append("measured depth as input, the suite has none")
     if differ:
         raise WorkerError(

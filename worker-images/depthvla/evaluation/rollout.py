@@ -17,6 +17,7 @@ from depthvla.evaluation.suites import SuiteName, open_suite
 from depthvla.evaluation.suites.suite import Suite, World
 from depthvla.evaluation.suites.worlds import worlds_of
 from depthvla.evaluation.trials import PolicyName, Reason, TrialRecord
+from depthvla.runtime.sharing import Precision
 
 _CLIP_RATE = 20
 """Pictures a second of a clip, at most."""
@@ -29,6 +30,8 @@ class Block:
     Attributes:
         policy: who acts.
         folder: where the policy's weights are.
+        device: where it runs, as torch names it.
+        precision: of its weights and products.
         suite: where.
         task: the suite's name of it.
         trials: numbers of the trials.
@@ -40,6 +43,8 @@ class Block:
 
     policy: PolicyName
     folder: Path
+    device: str
+    precision: Precision
     suite: SuiteName
     task: str
     trials: tuple[int, ...]
@@ -80,7 +85,7 @@ def read_result(root: Path, name: str, files: Sequence[str]) -> BlockResult:
 
 
 @dataclass
-class _Running:
+class Underway:
     """A trial while it runs."""
 
     suite: Suite
@@ -124,7 +129,7 @@ class _Running:
 def run_block(block: Block) -> BlockResult:
     """Run the trials of a block; everything but ``wall_s`` is the same in any process."""
     suite = open_suite(block.suite)
-    actor = load_actor(block.policy, block.folder)
+    actor = load_actor(block.policy, block.folder, block.device, block.precision)
     worlds = worlds_of(suite, block.task, len(block.trials))
     started = [_begin(suite, block, world, trial) for world, trial in zip(worlds, block.trials, strict=True)]
     while running := [r for r in started if r.reason is None]:
@@ -134,11 +139,11 @@ def run_block(block: Block) -> BlockResult:
     return BlockResult(records, clips)
 
 
-def _begin(suite: Suite, block: Block, world: World, trial: int) -> _Running:
-    return _Running(suite, world, trial, world.reset(suite.initial_state(trial)), trial in block.show)
+def _begin(suite: Suite, block: Block, world: World, trial: int) -> Underway:
+    return Underway(suite, world, trial, world.reset(suite.initial_state(trial)), trial in block.show)
 
 
-def _decide(actor: Actor, running: Sequence[_Running], block: Block) -> None:
+def _decide(actor: Actor, running: Sequence[Underway], block: Block) -> None:
     """One look at every world, and the decisions that follow."""
     began = time.perf_counter()
     chunks = actor.act([r.world for r in running], [r.trial for r in running])
@@ -148,7 +153,7 @@ def _decide(actor: Actor, running: Sequence[_Running], block: Block) -> None:
         r.carry_out(chunk[: block.decisions], block.max_steps)
 
 
-def _record(r: _Running, block: Block, digest: str) -> TrialRecord:
+def _record(r: Underway, block: Block, digest: str) -> TrialRecord:
     return TrialRecord(
         policy=block.policy,
         suite=block.suite,
@@ -166,7 +171,7 @@ def _record(r: _Running, block: Block, digest: str) -> TrialRecord:
     )
 
 
-def _clip(r: _Running, block: Block) -> Path:
+def _clip(r: Underway, block: Block) -> Path:
     path = block.clips / f"{block.policy}-{block.task}-{r.trial:02d}.webp"
     write_clip(path, r.end(), fps=min(_CLIP_RATE, r.suite.rate))
     return path

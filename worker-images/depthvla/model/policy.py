@@ -81,13 +81,13 @@ class Policy:
         return Policy(model, exported, saved.digest, running)
 
     @staticmethod
-    def untrained(folder: Path | str, seed: int = 0) -> Policy:
+    def untrained(folder: Path | str, seed: int = 0, running: Running = Running()) -> Policy:
         """The same policy before it learnt anything: random weights, everything else as in the folder."""
         exported = read_policy(Path(folder))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.number("untrained", seed))
             name = f"untrained-{seed}-{exported.saved.digest[:16]}"
-            return Policy(DepthVLA(exported.saved.config), exported, name, Running())
+            return Policy(DepthVLA(exported.saved.config), exported, name, running)
 
     @torch.inference_mode()
     def act(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from depthvla.runtime.config import setting
 from depthvla.runtime.job import Job
+from depthvla.runtime.sharing import Precision
 from depthvla.runtime.stage import Port, stage
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from depthvla.evaluation.trials import TrialRecord
 
 PolicyName = Literal["trained", "untrained", "expert"]
-SuiteName = Literal["metaworld"]
+SuiteName = Literal[
+    "metaworld", "libero-spatial", "libero-object", "libero-goal", "libero-10", "simpler-widowx",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,24 @@ class Config:
         "who acts: the policy, the same network with random weights, the scripted expert",
     )
     max_steps: int = setting(
-        0, "steps before a trial fails; 0: the suite's own (Meta-World: 200 of its simulator's, 80 a second)", minimum=0
+        0,
+        "steps before a trial fails; 0: the suite's own (Meta-World 200 of its simulator's, 80 a second; LIBERO 220,"
+        " 280, 300 or 520, 20 a second; WidowX 60, the eggplant 120, 5 a second)",
+        minimum=0,
     )
     decisions: int = setting(
-        0, "actions of a chunk carried out before the policy looks again; 0: the suite's own (Meta-World: 4)", minimum=0
+        0,
+        "actions of a chunk carried out before the policy looks again; 0: the suite's own (Meta-World and WidowX 4,"
+        " LIBERO 5)",
+        minimum=0,
     )
-    batch_size: int = setting(8, "trials side by side in one process, which share inference", minimum=1, maximum=256)
+    batch_size: int = setting(
+        8,
+        "trials side by side in one process, which share inference; one of LIBERO takes 0.8 GB",
+        minimum=1,
+        maximum=256,
+    )
+    precision: Precision = setting("fp32", "of the policy's weights and products")
     commit_every: float = setting(10.0, "seconds of work that a crash may lose", minimum=0)
     clips_per_task: int = setting(2, "trials of the trained policy to show, of each task", minimum=0, maximum=20)
 
@@ -101,6 +116,8 @@ def _blocks(job: Job, config: Config, suite: Suite) -> list[Block]:
         Block(
             policy=policy,
             folder=job.input("policy"),
+            device="cuda" if job.gpus else "cpu",
+            precision=config.precision,
             suite=config.suite,
             task=task,
             trials=tuple(numbers[first : first + config.batch_size]),

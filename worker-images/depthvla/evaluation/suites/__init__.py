@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
 from depthvla.evaluation.suites.suite import Suite
 
-SuiteName = Literal["metaworld"]
+SuiteName = Literal[
+    "metaworld", "libero-spatial", "libero-object", "libero-goal", "libero-10", "simpler-widowx",
+]  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -18,13 +19,14 @@ def open_suite(name: SuiteName) -> Suite:
     Raises:
         WorkerError: SUITE_MISSING, when its simulator isn't installed.
     """
-    return _OPEN[name]()
+    if name == "metaworld":
+        from depthvla.evaluation.suites.metaworld import metaworld
 
+        return metaworld()
+    if name == "simpler-widowx":
+        from depthvla.evaluation.suites.simpler import simpler_widowx
 
-def _metaworld() -> Suite:
-    from depthvla.evaluation.suites.metaworld import metaworld
+        return simpler_widowx()
+    from depthvla.evaluation.suites.libero import libero
 
-    return metaworld()
-
-
-_OPEN: dict[SuiteName, Callable[[], Suite]] = {"metaworld": _metaworld}
+    return libero(name)
