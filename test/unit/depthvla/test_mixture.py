@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from depthvla.model.config import ExpertConfig, ModelConfig
+from depthvla.model.config import ExpertConfig, ModelConfig, places
 from depthvla.model.depth import depth_picture
 from depthvla.model.depthvla import DepthVLA
 from depthvla.model.flow import integrate
-from depthvla.model.layers import places, rope_table
+from depthvla.model.layers import rope_table
 from depthvla.model.mixture import Stream, mix
 from depthvla.model.observation import Observation
 from depthvla.runtime.failure import WorkerError

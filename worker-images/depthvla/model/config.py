@@ -27,6 +27,15 @@ class ExpertConfig:
     """Fewer than the mixture has, spread evenly over it; 0: one in each layer of the mixture."""
 
 
+def places(own: int, layers: int) -> tuple[int, ...]:
+    """In which of the mixture's layers an expert with `own` of them takes part: evenly, and in the last one.
+
+    >>> places(3, 9)
+    (2, 5, 8)
+    """
+    return tuple(-(-(i + 1) * layers // own) - 1 for i in range(own))
+
+
 @dataclass(frozen=True)
 class EncoderConfig:
     """A picture encoder: patches, then `layers` of a vision transformer (0: the patches are the tokens)."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from depthvla.model.config import ExpertConfig, ModelConfig
+from depthvla.model.config import ExpertConfig, ModelConfig, places
 
 
 class RMSNorm(nn.Module):
@@ -120,12 +120,3 @@ class Expert(nn.Module):
             layer = own.get(i)
             assert layer is None or isinstance(layer, Layer)
             yield layer
-
-
-def places(own: int, layers: int) -> tuple[int, ...]:
-    """In which of the mixture's layers an expert with `own` of them takes part: evenly, and in the last one.
-
-    >>> places(3, 9)
-    (2, 5, 8)
-    """
-    return tuple(-(-(i + 1) * layers // own) - 1 for i in range(own))
