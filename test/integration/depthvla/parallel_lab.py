@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import socket
 import sys
 import traceback
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,9 +27,9 @@ from depthvla.model.depthvla import DepthVLA
 from depthvla.model.observation import Observation
 from depthvla.runtime import randomness, seeds
 from depthvla.runtime.distributed import process_group, set_up_torch, whole_state
-from depthvla.runtime.job import Job, read_job
+from depthvla.runtime.job import read_job
 from depthvla.runtime.training import train
-from depthvla.training.batch import Batch, Moments, Scenes
+from depthvla.training.batch import Batch, Moments
 from depthvla.training.joint import FlowAndDepth, JointLoss, JointSettings
 from depthvla.training.settings import TrainingSettings
 from depthvla.training.share import share
@@ -52,38 +55,45 @@ WAYS = {
 }
 
 
-class Unevenly(JointLoss):
-    """The losses of joint training on noise. What counts lies unevenly: three quarters of the demonstrations have no
-    depth, all in one half of the batch, most scenes have none, and episodes end at once in the first rows."""
+class Demonstrations:
+    """Noise of which unevenly much counts: only the last quarter of a batch has depth, and the first half of it is at
+    the end of its episodes."""
 
-    def __init__(self, model: FlowAndDepth, job: Job, device: torch.device) -> None:
-        self.model, self.job, self.device = model, job, device
-        self.s = JointSettings(BATCH, SCENES, DRAWS, depth_loss_weight=0.7, seed=0)
-        self.with_depth, self._ahead = True, None
+    mixture = SimpleNamespace(settings=SimpleNamespace(depth="labels"))
 
-    def _read(self, step: int) -> Batch:
-        random = seeds.generator(0, "lab", step)
-
-        def pictures(n: int) -> Tensor:
-            return torch.randint(0, 256, (n, SIZE.image, SIZE.image, 3), dtype=torch.uint8, generator=random)
-
-        images, scenes = pictures(BATCH), pictures(SCENES)
-        depth, of_scenes = (each.float().mean(3) / 100 + 0.5 for each in (images, scenes))
-        depth[: BATCH * 3 // 4] = 0
-        of_scenes[1:] = torch.nan
-        keep = torch.ones(BATCH, SIZE.horizon, dtype=torch.bool)
-        keep[: BATCH // 2, 1:] = False
-        noisy, velocity = torch.randn(2, BATCH, DRAWS, SIZE.horizon, SIZE.actions, generator=random)
+    def read(self, step: int, *, size: int, draws: int, seed: int, rank: int, world: int) -> Moments:
+        random = seeds.generator(seed, "demonstrations", step)
+        images, depth = pictures(size, random)
+        depth[: size * 3 // 4] = 0
+        keep = torch.ones(size, SIZE.horizon, dtype=torch.bool)
+        keep[: size // 2, 1:] = False
+        noisy, velocity = torch.randn(2, size, draws, SIZE.horizon, SIZE.actions, generator=random)
         observation = Observation(
             images[:, None],
-            torch.randint(0, 64, (BATCH, 5), generator=random),
-            torch.randn(BATCH, SIZE.state, generator=random),
+            torch.randint(0, 64, (size, 5), generator=random),
+            torch.randn(size, SIZE.state, generator=random),
         )
-        time = torch.rand(BATCH, DRAWS, generator=random)
-        has = torch.ones(BATCH, SIZE.actions, dtype=torch.bool)
-        weight = torch.rand(BATCH, 1, SIZE.image, SIZE.image, generator=random)
+        time = torch.rand(size, draws, generator=random)
+        has = torch.ones(size, SIZE.actions, dtype=torch.bool)
+        weight = torch.rand(size, 1, SIZE.image, SIZE.image, generator=random)
         moments = Moments(observation, noisy, time, velocity, keep, has, depth[:, None], weight)
-        return Batch(moments, Scenes(scenes, of_scenes)).part(self.job.rank, self.job.world)
+        return Batch(moments, None).part(rank, world).moments
+
+
+class FurtherScenes:
+    """Noise, of which one picture of a batch has depth."""
+
+    def draw(self, step: int, size: int, rank: int, world: int) -> tuple[Tensor, Tensor]:
+        images, depth = pictures(size, seeds.generator(0, "scenes", step))
+        depth[1:] = torch.nan
+        rows = seeds.part(size, rank, world)
+        return images[rows], depth[rows]
+
+
+def pictures(count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """And depth that can be read off them."""
+    images = torch.randint(0, 256, (count, SIZE.image, SIZE.image, 3), dtype=torch.uint8, generator=random)
+    return images, images.float().mean(3) / 100 + 0.5
 
 
 def go(name: str, folder: Path, rank: int, world: int, settings: TrainingSettings) -> None:
@@ -115,7 +125,8 @@ def go(name: str, folder: Path, rank: int, world: int, settings: TrainingSetting
     with process_group(job):
         model = share(make, fill, settings, job, device)
         start = bits(whole_state(model))
-        with closing(Unevenly(model, job, device)) as losses:
+        what: Any = (Demonstrations(), FurtherScenes(), job, JointSettings(BATCH, SCENES, DRAWS, 0.7, 0))
+        with closing(JointLoss(model, *what)) as losses:
             train(job, model, losses, settings, device)
         kept = whole_state(model)
     (directory / "made").write_text(" ".join(made))
@@ -143,19 +154,31 @@ def free_ports(count: int) -> list[str]:
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     ports = free_ports(len(WAYS))
-    for rank in range(RANKS):
-        if os.fork() == 0:
-            try:
-                for (name, (world, settings)), port in zip(WAYS.items(), ports, strict=True):
-                    if rank < world:
-                        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-                        os.environ |= address | {"RANK": str(rank), "WORLD_SIZE": str(world)}
-                        go(name, folder, rank, world, settings)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-    sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(RANKS)))
+    ranks = {rank_process(rank, folder, ports) for rank in range(RANKS)}
+    while ranks:
+        pid, status = os.wait()
+        ranks.discard(pid)
+        if code := os.waitstatus_to_exitcode(status):
+            # The others would wait for it.
+            for other in ranks:
+                os.kill(other, signal.SIGKILL)
+            sys.exit(code)
+
+
+def rank_process(rank: int, folder: Path, ports: list[str]) -> int:
+    """Goes all ways that this rank takes part in; returns its process."""
+    if pid := os.fork():
+        return pid
+    try:
+        for (name, (world, settings)), port in zip(WAYS.items(), ports, strict=True):
+            if rank < world:
+                address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+                os.environ |= address | {"RANK": str(rank), "WORLD_SIZE": str(world)}
+                go(name, folder, rank, world, settings)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 if __name__ == "__main__":
