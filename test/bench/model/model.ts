@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { execa } from 'execa'
 import { type Bench, type Goal, table } from '../bench.ts'
 import type { Lab } from '../lab.ts'
@@ -13,11 +14,22 @@ const PUBLISHED_RATIO = 210 / 190
 /** Of dense bf16 products, by the vendor's data sheets: what a share of the peak is a share of. */
 const PEAK_FLOPS: Record<string, number> = { H100: 989e12, H200: 989e12, A100: 312e12, '4090': 165e12 }
 const ROUNDS = 20
+/** Of `policy.py`'s training step. */
+const BATCH = 4
+/** Of each reader. */
+const SAMPLES = 256
 
-/** What the depth expert costs: the same model with it and without it, in turns. */
+/** What the depth expert costs (the same model with it and without it, in turns), and whether data keeps up. */
 export const model: Bench = {
-  about: 'DepthVLA beside itself without the depth expert: latency of an action chunk, training step, memory',
-  parts: { latency: (_, seed) => compare('latency', seed), step: (_, seed) => compare('step', seed), memory: sizes },
+  about:
+    'DepthVLA beside itself without the depth expert: latency of an action chunk, training step, memory; readers, labellers',
+  parts: {
+    latency: (_, seed) => compare('latency', seed),
+    step: (_, seed) => compare('step', seed),
+    memory: sizes,
+    readers: (_, seed) => readers(seed),
+    labellers: (_, seed) => labellers(seed),
+  },
 }
 
 /** A machine with a GPU is asked about the paper's size, in bf16; another about one that fits it. */
@@ -74,6 +86,35 @@ async function sizes(_: Lab, seed: number): Promise<Goal[]> {
     rows.push([variant, (told.bytes.weights / 1e6).toFixed(0), (told.bytes.peak / 1e6).toFixed(0)])
   }
   console.log(table(rows))
+  return []
+}
+
+/** Reading has to keep up with training: samples a second of each reader beside what steps of this machine take. */
+async function readers(seed: number): Promise<Goal[]> {
+  const threads = availableParallelism()
+  const rates: Record<string, number> = JSON.parse(
+    await python('test/bench/model/readers.py', [String(threads), String(SAMPLES), String(seed)]),
+  )
+  const size = await preset()
+  const told: Timed = JSON.parse(await python('test/bench/model/policy.py', ['step', size, '5', String(seed)]))
+  const taken = BATCH / (median(told.ms.full) / 1000)
+  console.log(
+    `readers, samples/s with ${threads} threads, nothing kept between samples; preset ${size}, ${where(told)}`,
+  )
+  console.log(
+    table([
+      ['', 'samples/s', '× training'],
+      ...Object.entries(rates).map(([name, rate]) => [name, rate.toFixed(1), (rate / taken).toFixed(1)]),
+      ['training takes', taken.toFixed(1), ''],
+    ]),
+  )
+  return []
+}
+
+async function labellers(seed: number): Promise<Goal[]> {
+  const rates: Record<string, number> = JSON.parse(await python('test/bench/model/labellers.py', [String(seed)]))
+  console.log('labellers, frames/s of 256 × 256 pictures that are ready')
+  console.log(table([['', 'frames/s'], ...Object.entries(rates).map(([name, rate]) => [name, rate.toFixed(2)])]))
   return []
 }
 

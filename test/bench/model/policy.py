@@ -89,11 +89,12 @@ def step(model: DepthVLA, device: torch.device) -> Callable[[], object]:
     when = torch.rand(STEP_BATCH, DRAWS, device=device)
     noisy, wanted = interpolate(actions, noise, when)
     keep = torch.ones(STEP_BATCH, c.horizon, dtype=torch.bool, device=device)
+    has = torch.ones(STEP_BATCH, c.actions, dtype=torch.bool, device=device)
 
     def run() -> object:
         with in_precision(device):
             prefix = model.prefix(seen)
-            loss = flow(model.velocity(prefix, noisy, when), wanted, keep) / keep.sum()
+            loss = flow(model.velocity(prefix, noisy, when), wanted, keep, has) / keep.sum()
             if prefix.log_depth is not None:
                 loss = loss + silog(prefix.log_depth, depth) / STEP_BATCH
         loss.backward()  # type: ignore[no-untyped-call]
