@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         per_node = min(o.per_node, o.gpus)
         setup = Setup(
             config, o.gpus, per_node, "replicate", False, o.precision, Batch(1, o.noise_draws),
-            ema=o.ema, freeze_depth=o.freeze_depth_expert,
+            ema=o.ema, attention=o.attention, freeze_depth=o.freeze_depth_expert,
         )  # fmt: skip
         found = ways(
             setup, gpu, o.share, batch_size=o.batch_size, scenes=o.scenes, micro=o.micro_batch_size,
@@ -90,12 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", choices=["bf16", "fp32"], default="bf16")
     add("--sharing", choices=["replicate", "shard", "hybrid"], help="(default: the fastest)")
     add("--recompute", choices=["true", "false"], help="(default: the fastest)")
+    add("--attention", choices=["sdpa", "flex"], default="sdpa")
     add("--no-ema", dest="ema", action="store_false", help="no moving average of the weights")
     add("--freeze-depth-expert", action="store_true")
     add("--no-depth-expert", dest="depth_expert", action="store_false", help="π0")
     add("--no-block-mask", dest="block_mask", action="store_false")
     add("--cameras", type=int, metavar="N", help="(default: the preset's)")
     add("--depth-cameras", type=int, metavar="N", help="of them with depth (default: the preset's)")
+    add("--depth-pool", type=int, metavar="N", help="depth tokens averaged into one, each way (default: the preset's)")
+    add("--depth-layers", type=int, metavar="N", help="of the depth expert (default: the preset's)")
     add("--horizon", type=int, metavar="N", help="actions in a chunk (default: the preset's)")
     add("--steps", type=int, metavar="N", help="of a whole training: gives hours")
     add("--measure", action="store_true", help="do one step on this machine's GPU, and compare")
@@ -105,16 +108,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(parser: argparse.ArgumentParser, o: argparse.Namespace) -> None:
     counts = (
-        "gpus",
-        "per_node",
-        "batch_size",
-        "micro_batch_size",
-        "noise_draws",
-        "cameras",
-        "depth_cameras",
-        "horizon",
-    )
-    for name in (*counts, "steps"):
+        "gpus", "per_node", "batch_size", "micro_batch_size", "noise_draws", "cameras", "depth_cameras", "depth_pool",
+        "depth_layers", "horizon", "steps",
+    )  # fmt: skip
+    for name in counts:
         value = getattr(o, name)
         if value is not None and value < 1:
             parser.error(f"{_option(name)} takes a whole number from 1, not {value}")
@@ -136,8 +133,15 @@ def _check(parser: argparse.ArgumentParser, o: argparse.Namespace) -> None:
         )
     if o.measure and o.gpus != 1:
         parser.error("--measure takes one GPU: leave --gpus out")
-    if not o.depth_expert and (o.freeze_depth_expert or o.depth_cameras is not None or o.scenes):
-        parser.error("--no-depth-expert leaves nothing for --freeze-depth-expert, --depth-cameras and --scenes")
+    of_depth = {
+        "freeze_depth_expert": False,
+        "depth_cameras": None,
+        "depth_pool": None,
+        "depth_layers": None,
+        "scenes": 0,
+    }
+    for name in (name for name, usual in of_depth.items() if not o.depth_expert and getattr(o, name) != usual):
+        parser.error(f"--no-depth-expert leaves nothing for {_option(name)}")
 
 
 def _config(o: argparse.Namespace) -> ModelConfig:
@@ -145,9 +149,13 @@ def _config(o: argparse.Namespace) -> ModelConfig:
     WorkerError: MODEL_INVALID.
     """
     preset: Preset = o.preset
-    said = {name: value for name in ("cameras", "depth_cameras", "horizon") if (value := getattr(o, name)) is not None}
+    names = ("cameras", "depth_cameras", "depth_pool", "horizon")
+    said = {name: value for name in names if (value := getattr(o, name)) is not None}
     config = dataclasses.replace(PRESETS[preset], block_mask=o.block_mask, **said)
-    return config if o.depth_expert else dataclasses.replace(config, depth=None)
+    if not o.depth_expert or config.depth is None:
+        return dataclasses.replace(config, depth=None)
+    layers = config.depth.layers if o.depth_layers is None else o.depth_layers
+    return dataclasses.replace(config, depth=dataclasses.replace(config.depth, layers=layers))
 
 
 def _option(name: str) -> str:

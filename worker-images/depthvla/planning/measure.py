@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from depthvla.losses import flow, silog
+from depthvla.model import attention
 from depthvla.model.depthvla import DepthVLA
 from depthvla.model.observation import Observation
 from depthvla.planning.hardware import Gpu
@@ -20,7 +21,8 @@ from depthvla.runtime.average import Average
 from depthvla.runtime.failure import CONFIG, WorkerError
 from depthvla.runtime.optimizer import make_optimizer
 from depthvla.runtime.wrapping import recompute
-from depthvla.training.joint import Batch, FlowAndDepth
+from depthvla.training.batch import Batch, Moments, Scenes
+from depthvla.training.joint import FlowAndDepth, depth_of
 
 WARM_UP = 2
 ROUNDS = 5
@@ -38,6 +40,7 @@ def measure(way: Way, gpu: Gpu, *, as_json: bool) -> int:
     if not torch.cuda.is_available():
         raise WorkerError("GPU_MISSING", "--measure: this machine has no GPU that PyTorch can use", exit_code=CONFIG)
     device = torch.device("cuda", 0)
+    attention.choose(way.setup.attention, device)
     with device:
         model = make(way.setup)
     batch = random_batch(way.setup, device)
@@ -99,20 +102,23 @@ def random_batch(setup: Setup, device: torch.device) -> Batch:
             torch.randn(b, c.state),
             depth=torch.rand(b, c.depth_cameras, c.image, c.image) + 0.5 if c.depth_input == "measured" else None,
         )
-        return Batch(
+        moments = Moments(
             observation=seen, noisy=torch.randn(actions), time=torch.rand(b, k), velocity=torch.randn(actions),
-            keep=torch.ones(b, c.horizon, dtype=torch.bool),
-            scenes=torch.randint(256, (s, c.image, c.image, 3), dtype=torch.uint8) if s else None,
-            depth=torch.rand(b * c.depth_cameras + s, c.image, c.image) + 0.5 if c.predicts_depth else None,
+            keep=torch.ones(b, c.horizon, dtype=torch.bool), has=torch.ones(b, c.actions, dtype=torch.bool),
+            depth=torch.rand(b, c.depth_cameras, c.image, c.image) + 0.5 if c.predicts_depth else None, weight=None,
         )  # fmt: skip
+        pictures = torch.randint(256, (s, c.image, c.image, 3), dtype=torch.uint8)
+        return Batch(moments, Scenes(pictures, torch.rand(s, c.image, c.image) + 0.5) if s else None)
 
 
 def loss(model: FlowAndDepth, batch: Batch, setup: Setup) -> Tensor:
     """Both losses, in the precision of the setup."""
-    device = batch.noisy.device.type
+    device = batch.moments.noisy.device.type
     with torch.autocast(device, torch.bfloat16) if setup.precision == "bf16" else nullcontext():
         velocity, log_depth = model(batch)
-        total = flow(velocity, batch.velocity, batch.keep) / batch.keep.sum()
-        if log_depth is not None and batch.depth is not None:
-            total = total + silog(log_depth, batch.depth) / len(batch.depth)
+        m = batch.moments
+        total = flow(velocity, m.velocity, m.keep, m.has) / m.keep.sum()
+        if log_depth is not None:
+            depth, weight = depth_of(m, batch.scenes, log_depth)
+            total = total + silog(log_depth, depth, weight=weight) / len(depth)
     return total

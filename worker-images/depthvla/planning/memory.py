@@ -52,7 +52,7 @@ class Memory:
 
 
 def numerics(setup: Setup) -> Numerics:
-    return Numerics(setup.precision, gathered=setup.shards > 1)
+    return Numerics(setup.precision, gathered=setup.shards > 1, attention=setup.attention)
 
 
 def memory(setup: Setup) -> Memory:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from depthvla.model.config import ModelConfig
 from depthvla.planning.work import Batch
-from depthvla.runtime.sharing import Precision, Sharing
+from depthvla.runtime.sharing import Attention, Precision, Sharing
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Setup:
     accumulation: int = 1
     """How often, before the weights change."""
     ema: bool = True
+    attention: Attention = "sdpa"
     freeze_depth: bool = False
 
     @property

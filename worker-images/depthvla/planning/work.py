@@ -13,7 +13,7 @@ from functools import cache
 from typing import Literal
 
 from depthvla.model.config import EncoderConfig, ExpertConfig, ModelConfig, places
-from depthvla.runtime.sharing import Precision
+from depthvla.runtime.sharing import Attention, Precision
 
 F32 = 4
 
@@ -35,6 +35,7 @@ class Numerics:
     precision: Precision
     gathered: bool
     """Weights come from other ranks, in the precision of products: nothing promotes to float32 then."""
+    attention: Attention = "sdpa"
     device: Literal["cuda", "cpu"] = "cuda"
 
     @property
@@ -251,8 +252,9 @@ class _Pass:
         else:
             keys = size * 2 * total * c.key_heads * c.head_dim
         queries = c.heads if c.key_heads == 1 < c.heads else 1
-        # Kernels want rows of masks aligned to eight numbers.
-        mask = size * queries * t * (-(-total // 8) * 8) if "vlm" in seen else 0
+        # A mask of numbers, in each layer; kernels want its rows aligned to eight. FlexAttention has one for all.
+        masked = "vlm" in seen and self.n.attention == "sdpa"
+        mask = size * queries * t * (-(-total // 8) * 8) if masked else 0
         kept = keys + mask + t * (2 * size * inner + F32 * c.heads)
         return self._call(f"{name} attention {i}", rows, outside=kept, flops=4 * t * total * inner, trained=s.trained)
 

@@ -75,7 +75,7 @@ class JointLoss:
         sums = [flow(velocity, m.velocity, m.keep, m.has)]
         if self.with_depth:
             assert log_depth is not None
-            depth, weight = _depth_of(m, batch.scenes, log_depth)
+            depth, weight = depth_of(m, batch.scenes, log_depth)
             sums.append(self.s.depth_loss_weight * silog(log_depth, depth, weight=weight))
         return sums
 
@@ -105,7 +105,7 @@ class JointLoss:
         return Scenes(*self.scenes.draw(step, self.s.scene_batch_size, self.job.rank, self.job.world))
 
 
-def _depth_of(m: Moments, scenes: Scenes | None, like: Tensor) -> tuple[Tensor, Tensor | None]:
+def depth_of(m: Moments, scenes: Scenes | None, like: Tensor) -> tuple[Tensor, Tensor | None]:
     """Metres ``[b × D + s, H, W]`` in the order in which depth is predicted, and what its pixels count."""
     further = like.new_zeros(0, *like.shape[1:]) if scenes is None else scenes.depth
     own = like.new_zeros(len(like) - len(further), *like.shape[1:]) if m.depth is None else m.depth.flatten(0, 1)
