@@ -1,6 +1,6 @@
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,3 +250,15 @@ def test_where_nothing_can_be_read_it_is_an_error_not_an_endless_search(tmp_path
         path.unlink()
     with pytest.raises(WorkerError, match="broken"):
         keys(RgbdStream(open_rgbd(tmp_path), replace(SETTINGS, bad_share=1)), 1)
+
+
+def test_memory_stays_flat(folder: Path, resident: Callable[[], int]) -> None:
+    stream = RgbdStream(open_rgbd(folder), replace(SETTINGS, size=32, keep_bytes=0))
+    with Prefetch(lambda step: stream.batch(step, 8), 0, threads=1, ahead=3) as ahead:
+        for _ in range(80):
+            ahead.take()
+        before = resident()
+        for _ in range(250):
+            ahead.take()
+    # 2,000 samples of 7 KiB each: what is kept of them would be 14 MB.
+    assert resident() - before < 4 << 20
