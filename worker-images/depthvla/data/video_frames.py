@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, deque
+from collections.abc import Generator
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from depthvla.data.broken import broken
 from depthvla.streams.path import for_library
 
+_Packets = Generator["av.Packet[VideoStream]", None, None]
 _NEAR = 1.0
 """Seconds: what lies that little ahead is decoded on to, which costs less than a seek."""
 
@@ -50,7 +53,9 @@ class _Video:
         self._path = path
         self._lock = threading.Lock()
         self._container: InputContainer | None = None
-        self._decoder: Iterator[av.VideoFrame] = iter(())
+        # One demuxer for as long as the file is open: one that is left half-way never gives its packet back (PyAV 18).
+        self._packets: _Packets | None = None
+        self._frames: deque[av.VideoFrame] = deque()
         self._at = float("inf")
 
     def close(self) -> None:
@@ -79,16 +84,31 @@ class _Video:
         if not self._at + tolerance < seconds <= self._at + _NEAR:
             assert stream.time_base is not None
             self._container.seek(int(seconds / stream.time_base), stream=stream, backward=True)
-            self._decoder = self._container.decode(stream)
-        for frame in self._decoder:
+            self._frames.clear()
+        while (frame := self._next(stream)) is not None:
             self._at = float(frame.time or 0)
             if self._at >= seconds - tolerance:
                 return frame if self._at <= seconds + tolerance else None
         self._at = float("inf")
         return None
 
+    def _next(self, stream: VideoStream) -> av.VideoFrame | None:
+        """The frame after the last one, or after what was sought; None at the end."""
+        assert self._container is not None
+        packets = self._packets = self._packets or cast(_Packets, self._container.demux(stream))
+        while not self._frames:
+            packet = next(packets, None)
+            if packet is None:
+                self._packets = None
+                return None
+            self._frames.extend(packet.decode())
+        return self._frames.popleft()
+
     def _close(self) -> None:
-        self._decoder = iter(())
+        if self._packets is not None:
+            self._packets.close()
+            self._packets = None
+        self._frames.clear()
         self._at = float("inf")
         if self._container is not None:
             self._container.close()
