@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from depthvla.data.broken import BrokenData
-from depthvla.data.check_demonstrations import look_at_episode
+from depthvla.data.check_demonstrations import Shapes, look_at_episode
 from depthvla.data.check_labels import label_folders, look_at_labels
 from depthvla.data.datasets import OPENERS, Opener
 from depthvla.data.frames import SceneRef
@@ -79,8 +79,9 @@ def demonstration_check(open_folder: Opener) -> Check:
         counts.update({f"left out with {reason}": count for reason, count in dataset.left_out.items()})
         counts["broken episodes"] += len(dataset.faults)
         yield [_problem(error) for error in dataset.faults]
+        shapes = Shapes()
         for index in map(int, dataset.lengths.nonzero()[0]):
-            faults = list(look_at_episode(dataset, index, every))
+            faults = list(look_at_episode(dataset, index, shapes, every))
             whole = not any(fault.what == "scene" for fault in faults)
             counts["broken episodes"] += not whole
             counts["broken frames"] += sum(fault.what == "frame" for fault in faults)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from depthvla.runtime.failure import DATA_ERROR, WorkerError
+from depthvla.data.skips import too_many
+from depthvla.runtime.failure import WorkerError
 
 # Before so many draws, a share says nothing.
 _ENOUGH = 100
@@ -47,7 +48,7 @@ class FrameSkips:
             count, of = self.broken, self.drawn
         self._name(key, error)
         if count > self.share * max(of, _ENOUGH):
-            raise self._too_many(count, of, "frames", error)
+            raise too_many(self.name, count, of, "frames", self.share, "bad_share", error)
 
     def add_scene(self, key: str, error: WorkerError) -> None:
         """A scene can't be opened; nothing where that is known already.
@@ -60,7 +61,7 @@ class FrameSkips:
             count = len(self.broken_scenes)
         self._name(key, error)
         if count > self.share * self.scenes:
-            raise self._too_many(count, self.scenes, "scenes", error)
+            raise too_many(self.name, count, self.scenes, "scenes", self.share, "bad_share", error)
 
     def _name(self, key: str, error: WorkerError) -> None:
         with self._lock:
@@ -68,9 +69,3 @@ class FrameSkips:
             self.named[key] = error.message
         if new:
             self._say(f"{self.name}: skipped: {error.message}")
-
-    def _too_many(self, count: int, of: int, what: str, last: WorkerError) -> WorkerError:
-        share = f"{count:,} of {of:,} {what} are broken, more than {self.share:.3g} of them"
-        hint = "`python -m depthvla.check` names every one; `bad_share` allows more"
-        message = f"{self.name}: {share}; the last: {last.message}"
-        return WorkerError("DATA_BROKEN", message, hint=hint, exit_code=DATA_ERROR)

@@ -120,7 +120,9 @@ class Mixture:
             self._mixed = MixedOrder([part.weight for part in parts], settings.seed)
         except ValueError as error:
             raise WorkerError("MIXTURE_INVALID", str(error), exit_code=CONFIG) from error
-        self.skips = [Skips(p.source.name, len(p.source.lengths), settings.bad_share, say) for p in parts]
+        # What is in a file that can't be read isn't known: it counts as one episode.
+        counts = [len(p.source.lengths) + len(p.source.faults) for p in parts]
+        self.skips = [Skips(p.source.name, n, settings.bad_share, say) for p, n in zip(parts, counts, strict=True)]
         for part, skips in zip(parts, self.skips, strict=True):
             for reason, count in part.source.left_out.items():
                 say(f"{part.source.name}: {count} of {len(part.source.lengths)} episodes are left out: {reason}")
@@ -146,8 +148,11 @@ class Mixture:
         deep = {camera for which in range(len(parts)) for camera in self._deep(which)}
         self.depth_cameras = tuple(camera for camera in self.cameras if camera in deep)
         if settings.depth != "none" and not deep:
-            raise WorkerError("MIXTURE_INVALID", f"depth: no dataset has depth of its own for any of the cameras "
-                              f"{list(self.cameras)}", exit_code=CONFIG)  # fmt: skip
+            raise WorkerError(
+                "MIXTURE_INVALID",
+                f"depth: no dataset has depth of its own for any of the cameras {list(self.cameras)}",
+                hint="set `depth_input` and `depth_labels` back, or take data with measured depth", exit_code=CONFIG,
+            )  # fmt: skip
 
     @property
     def digest(self) -> str:

@@ -46,7 +46,9 @@ class PseudoDepth:
         self.cameras = {source.cameras[0]: labelled[0]} if only else {c: c for c in source.cameras if c in labelled}
         if not self.cameras:
             raise _invalid(f"{folder} has labels of the cameras {labelled}, {source.name} has {list(source.cameras)}")
-        self.skips = Skips(f"labels of {source.name}", len(source.lengths) * len(self.cameras), share, say)
+        self.skips = Skips(
+            f"labels of {source.name}", len(source.lengths) * len(self.cameras), share, say, "unlabelled_share"
+        )
         self._clips: Recent[Clip] = Recent(window * len(self.cameras))
         first = self._first()
         self.labeller, self.models = first.about.labeller, first.about.models

@@ -16,10 +16,13 @@ class Skips:
         episodes: how many it has.
         share: of them that may be broken.
         say: is told of each broken one, once.
+        setting: that the share comes from, to name it.
     """
 
-    def __init__(self, name: str, episodes: int, share: float, say: Callable[[str], None]) -> None:
-        self.name, self.episodes, self.share = name, episodes, share
+    def __init__(
+        self, name: str, episodes: int, share: float, say: Callable[[str], None], setting: str = "bad_share"
+    ) -> None:
+        self.name, self.episodes, self.share, self.setting = name, episodes, share, setting
         self.named: dict[str, str] = {}
         self._say = say
         self._lock = threading.Lock()
@@ -37,10 +40,11 @@ class Skips:
             count = len(self.named)
         self._say(f"{self.name}: skipped: {error.message}")
         if count > self.share * self.episodes:
-            raise WorkerError(
-                "DATA_BROKEN",
-                f"{self.name}: {count} of {self.episodes} episodes are broken, more than {self.share:.3g} of them; "
-                f"the last: {error.message}",
-                hint="`python -m depthvla.check` names every one; `bad_share` allows more",
-                exit_code=DATA_ERROR,
-            ) from error
+            raise too_many(self.name, count, self.episodes, "episodes", self.share, self.setting, error) from error
+
+
+def too_many(name: str, count: int, of: int, what: str, share: float, setting: str, last: WorkerError) -> WorkerError:
+    """The error for a dataset of which more is broken than may be."""
+    message = f"{name}: {count:,} of {of:,} {what} are broken, more than {share:.3g} of them; the last: {last.message}"
+    hint = f"`python -m depthvla.check` names every one; `{setting}` allows more"
+    return WorkerError("DATA_BROKEN", message, hint=hint, exit_code=DATA_ERROR)

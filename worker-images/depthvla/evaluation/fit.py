@@ -22,7 +22,12 @@ def read_policy(folder: Path) -> ModelConfig:
         model = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WorkerError("MODEL_INVALID", f"{folder} is no policy that can be read: {error}") from error
-    return from_json(model)
+    try:
+        return from_json(model)
+    except AttributeError as error:
+        raise WorkerError("MODEL_INVALID", f"{folder}: config.json: model is no object") from error
+    except WorkerError as error:
+        raise WorkerError(error.code, f"{folder}: {error.message}") from error
 
 
 def check_policy(suite: Suite, policy: ModelConfig) -> None:

@@ -58,7 +58,8 @@ class Labelling:
         self.clips = clips_of(source, job.shard, job.shards)
         self.folder = job.output("labels")
         self.pieces = Pieces(job, self.folder, labeller.digest, rules.commit_every)
-        self.skips = Skips(source.name, len({c.episode for c in self.clips}), rules.broken_share, job.events.warning)
+        episodes = len({c.episode for c in self.clips}) + len(source.faults)
+        self.skips = Skips(source.name, episodes, rules.broken_share, job.events.warning, "broken_share")
         for number, fault in enumerate(source.faults):
             self.skips.add(f"fault {number}", fault)
         self.shares = Shares(readers=max(1, min(8, job.cores)))

@@ -14,6 +14,7 @@ from depthvla.data.datasets import format_of, open_dataset
 from depthvla.data.episodes import Episode, EpisodeSource, Wanted
 from depthvla.data.kept import Recent
 from depthvla.data.like import LIKE
+from depthvla.data.mixture_file import FILE as MIXTURE
 from depthvla.labels.clip_work import batches_of
 from depthvla.labels.labellers.labeller import Batch, Labeller, Look
 from depthvla.labels.overlap import Shares
@@ -52,6 +53,9 @@ def open_recordings(folder: Path, cameras: Sequence[str], depth: Sequence[str], 
         WorkerError: DATA_BROKEN, CONFIG_INVALID.
     """
     wanted = Wanted()
+    if (folder / MIXTURE).is_file():
+        message = f"{folder / MIXTURE}: a mixture is labelled dataset by dataset"
+        raise WorkerError("CONFIG_INVALID", message, hint="bind the folder of one of them as `demos`", exit_code=CONFIG)
     if like:
         name = format_of(folder) or ""
         if name not in LIKE.get(like, {}):

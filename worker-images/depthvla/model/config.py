@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
 from depthvla.runtime.config import Json
-from depthvla.runtime.failure import WorkerError
+from depthvla.runtime.failure import CONFIG, WorkerError
 
 C = TypeVar("C")
 Rgb = tuple[float, float, float]
@@ -99,20 +99,19 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for encoder in (self.vision, self.depth_vision):
             if self.image % encoder.patch:
-                raise WorkerError("MODEL_INVALID", f"pictures of {self.image} don't divide into {encoder.patch}")
+                raise _impossible(f"image: pictures of {self.image} don't divide into {encoder.patch}")
             if encoder.width % encoder.heads:
-                raise WorkerError("MODEL_INVALID", f"{encoder.width} isn't shared evenly by {encoder.heads} heads")
+                raise _impossible(f"width: {encoder.width} isn't shared evenly by {encoder.heads} heads")
         if self.heads % (self.kv_heads or self.heads):
-            raise WorkerError("MODEL_INVALID", f"{self.heads} heads don't share {self.kv_heads} key heads evenly")
-        if (self.image // self.depth_vision.patch) % self.depth_pool:
-            raise WorkerError(
-                "MODEL_INVALID", f"tokens of depth don't divide into {self.depth_pool} × {self.depth_pool}"
-            )
+            raise _impossible(f"kv_heads: {self.heads} heads don't share {self.kv_heads} key heads evenly")
+        side, pool = self.image // self.depth_vision.patch, self.depth_pool
+        if side % pool:
+            raise _impossible(f"depth_pool: {side} × {side} tokens of depth don't divide into {pool} × {pool}")
         if not 1 <= self.depth_cameras <= self.cameras:
-            raise WorkerError("MODEL_INVALID", f"depth from {self.depth_cameras} cameras, of {self.cameras}")
-        for expert in (self.vlm, self.action, self.depth):
+            raise _impossible(f"depth_cameras: depth from {self.depth_cameras} cameras, of {self.cameras}")
+        for name, expert in (("vlm", self.vlm), ("action", self.action), ("depth", self.depth)):
             if expert and expert.layers > self.layers:
-                raise WorkerError("MODEL_INVALID", f"an expert has {expert.layers} layers, the mixture {self.layers}")
+                raise _impossible(f"{name}.layers: the expert has {expert.layers} layers, the mixture {self.layers}")
 
     @property
     def key_heads(self) -> int:
@@ -121,6 +120,10 @@ class ModelConfig:
     @property
     def predicts_depth(self) -> bool:
         return self.depth is not None and self.depth_input == "pictures"
+
+
+def _impossible(problem: str) -> WorkerError:
+    return WorkerError("MODEL_INVALID", problem, exit_code=CONFIG)
 
 
 def to_json(config: ModelConfig) -> dict[str, Json]:

@@ -2,8 +2,8 @@
 
 A checkpoint holds all that a step depends on: weights, optimizer and moving average (every tensor of
 `training_state`), the state of Python's, numpy's and torch's generators on every rank (`randomness.py`), and the step.
-The step is the place in the data too, since batches are pure functions of (seed, step, rank), drawn in the step that
-uses them: nothing is shuffled ahead or prefetched. The learning rate is a function of the step. There is no gradient
+The step is the place in the data too, since batches are pure functions of (seed, step, rank): what threads have read
+ahead is read again, and is the same. The learning rate is a function of the step. There is no gradient
 scaler: nothing trains in fp16.
 
 Saving: training waits only for the copy to host memory. A thread then writes this rank's part

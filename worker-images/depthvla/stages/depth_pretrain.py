@@ -64,6 +64,7 @@ def run(job: Job, config: Config) -> None:
     from depthvla.training.share import share
     from depthvla.weights.start import start_encoder
 
+    config.micro_batches(job.world)
     size = PRESETS[config.preset]
     scenes = open_scenes(
         job, size.image, batch=config.batch_size, seed=config.seed, held_out=config.held_out, weights=config.weights,

@@ -36,6 +36,13 @@ class Config(TrainingSettings):
     depth_layers: int = setting(0, "of the depth expert, spread over the mixture's; 0: as many as that has", minimum=0)
     depth_pool: int = setting(1, "depth tokens that are averaged into one, in height and in width", minimum=1)
     weigh_by_confidence: bool = setting(False, "pseudo depth counts by its labeller's confidence")
+    bad_share: float = setting(
+        0.01, "share of a dataset's episodes, and of the frames and scenes of `scenes`, that may be broken",
+        minimum=0, maximum=1,
+    )  # fmt: skip
+    unlabelled_share: float = setting(
+        0.05, "share of a dataset's clips whose labels may be missing or broken", minimum=0, maximum=1
+    )
     augment: bool = setting(False, "cut and light pictures at random, depth along with them; never mirrored")
     blind: bool = setting(False, "pictures blacked out: what can be had without looking")
     like: Like = setting("", LIKE)
@@ -78,6 +85,7 @@ def run(job: Job, config: Config) -> None:
     from depthvla.training.share import share
     from depthvla.weights.start import start_vlm
 
+    config.micro_batches(job.world)
     data = read_data(job, config)
     size = data.demonstrations.config
     device = set_up_torch(job)
@@ -95,8 +103,9 @@ def run(job: Job, config: Config) -> None:
         what = JointSettings(
             config.batch_size, config.scene_batch_size, config.noise_draws, config.depth_loss_weight, config.seed
         )
-        with closing(JointLoss(trainee, data.demonstrations, data.scenes, job, what)) as losses:
+        with closing(data), closing(JointLoss(trainee, data.demonstrations, data.scenes, job, what)) as losses:
             trained = train(job, trainee, losses, config, device, data.cursor)
+            losses.say_what_was_left_out()
         weights = whole_state(trainee.model)
         if job.rank != 0:
             return

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from depthvla.data.prefetch import Prefetch
-from depthvla.losses import flow, pictures_measured, silog
+from depthvla.losses import flow, measured, pictures_measured, silog
 from depthvla.model.depthvla import DepthVLA, Prefix
+from depthvla.runtime.distributed import total
 from depthvla.runtime.job import Job
 from depthvla.training.batch import Batch, Moments, Scenes, each
 from depthvla.training.demonstrations import Demonstrations
@@ -53,6 +54,7 @@ class JointLoss:
         self.scenes = scenes if self.with_depth else None
         self.device = next(model.parameters()).device
         self._moments: Prefetch[Moments] | None = None
+        self._pictures = self._unknown = 0
         self._scenes: Prefetch[Scenes] | None = None
 
     @property
@@ -65,6 +67,7 @@ class JointLoss:
         assert self._moments is not None
         batch = Batch(self._moments.take(), None if self._scenes is None else self._scenes.take())
         self.batch = each(batch, lambda t: t.pin_memory()) if self.device.type == "cuda" else batch
+        self._count_unknown(batch.moments)
         counts = [float(self.batch.moments.keep.sum())]
         return [*counts, float(_count_pictures(self.batch))] if self.with_depth else counts
 
@@ -78,6 +81,22 @@ class JointLoss:
             depth, weight = depth_of(m, batch.scenes, log_depth)
             sums.append(self.s.depth_loss_weight * silog(log_depth, depth, weight=weight))
         return sums
+
+    def say_what_was_left_out(self) -> None:
+        """Tells how many pictures of demonstrations came without any depth, since this attempt began. A collective."""
+        pictures, unknown = total([float(self._pictures), float(self._unknown)], self.device)
+        if unknown and self.job.rank == 0:
+            what = f"{unknown:,.0f} of {pictures:,.0f} pictures of demonstrations had no pixel of known depth"
+            self.job.events.warning(f"{what}: they counted nothing in what is learnt of depth")
+
+    def _count_unknown(self, m: Moments) -> None:
+        depth = m.observation.depth if m.depth is None else m.depth
+        if depth is None:
+            return
+        present = m.observation.present
+        there = depth.new_ones(depth.shape[:2], dtype=torch.bool) if present is None else present[:, : depth.shape[1]]
+        self._pictures += int(there.sum())
+        self._unknown += int((there & ~measured(depth, m.weight).flatten(2).any(dim=2)).sum())
 
     def close(self) -> None:
         """Ends the threads that read ahead."""

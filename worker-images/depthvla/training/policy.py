@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from depthvla.data.augment import FOR_ACTIONS, PLAIN
-from depthvla.data.measure_statistics import measure_statistics
+from depthvla.data.measure_statistics import measure_statistics, unlike_units
 from depthvla.data.mixture import Depth, Mixture, MixtureSettings
 from depthvla.data.mixture_file import Labels, open_mixture
+from depthvla.data.statistics import FILE as STATISTICS
 from depthvla.data.statistics import read_statistics
 from depthvla.labels.score import mean_log
 from depthvla.model.build import build, copy_weights
@@ -58,13 +59,18 @@ class JointData:
         own: dict[str, Json] = {} if scenes is None else {"scenes": scenes.stream.digest}
         return {"statistics_sha256": demonstrations.stats.digest, "mixture": demonstrations.mixture.digest, **own}
 
+    def close(self) -> None:
+        """Ends the threads that read scenes."""
+        if self.scenes is not None:
+            self.scenes.stream.close()
+
 
 def read_data(job: Job, config: Config) -> JointData:
     """Demonstrations, and what the depth loss needs, as far as this variant has one.
 
     Raises:
-        WorkerError: CONFIG_INVALID, DATA_BROKEN, MIXTURE_INVALID, STATISTICS_INVALID, LABELS_INVALID, LABELS_CIRCULAR,
-            TOKENIZER_INVALID.
+        WorkerError: CONFIG_INVALID, MODEL_INVALID, DATA_BROKEN, MIXTURE_INVALID, STATISTICS_INVALID, LABELS_INVALID,
+            LABELS_CIRCULAR, TOKENIZER_INVALID.
     """
     preset = PRESETS[config.preset]
     _refuse_two_starts(job, config)
@@ -72,7 +78,8 @@ def read_data(job: Job, config: Config) -> JointData:
     tokenizer = open_tokenizer(preset.text, folder)
     settings = MixtureSettings(
         seed=config.seed, horizon=config.horizon, size=preset.image, depth=depth_of_demonstrations(job, config),
-        augmentation=FOR_ACTIONS if config.augment else PLAIN,
+        augmentation=FOR_ACTIONS if config.augment else PLAIN, bad_share=config.bad_share,
+        unlabelled_share=config.unlabelled_share,
     )  # fmt: skip
     labels: Labels | None = None
     if settings.depth == "labels":
@@ -85,14 +92,17 @@ def read_data(job: Job, config: Config) -> JointData:
         lambda sentence: fits(sentence, tokenizer),
         config.like,
     )
+    size = size_of(config, mixture)
+    _refuse_depth_unseen(size, mixture)
     _refuse_own_labels(job, mixture)
     scenes = None
     if job.has("scenes") and config.depth_expert and config.depth_input == "pictures":
-        scenes = open_scenes(job, preset.image, batch=config.scene_batch_size, seed=config.seed)
+        scenes = open_scenes(
+            job, preset.image, batch=config.scene_batch_size, seed=config.seed, bad_share=config.bad_share
+        )
     if config.with_depth_loss and settings.depth == "none" and scenes is None:
         job.events.warning("no depth loss: neither `labels` nor `scenes` is given")
     stats = read_normalisation(job, mixture)
-    size = size_of(config, mixture)
     return JointData(Demonstrations(mixture, stats, tokenizer, size, config.blind, config.weigh_by_confidence), scenes)
 
 
@@ -109,8 +119,13 @@ def depth_of_demonstrations(job: Job, config: Config) -> Depth:
         )  # fmt: skip
     if config.depth_input == "measured" or (config.with_depth_loss and config.depth_labels == "measured"):
         return "measured"
-    bound = job.has("labels") or job.several("labels")
-    return "labels" if config.with_depth_loss and bound else "none"
+    several = [f"labels-{name}" for name in job.several("labels")]
+    if job.has("labels") and several:
+        raise WorkerError(
+            "CONFIG_INVALID", f"inputs: `labels` is bound, and {', '.join(several)} as well",
+            hint="bind the labels of all datasets as `labels`, or of each as `labels-<dataset>`", exit_code=CONFIG,
+        )  # fmt: skip
+    return "labels" if config.with_depth_loss and (job.has("labels") or several) else "none"
 
 
 def _refuse_two_starts(job: Job, config: Config) -> None:
@@ -118,9 +133,25 @@ def _refuse_two_starts(job: Job, config: Config) -> None:
     others += ["paligemma"] if config.paligemma else []
     if job.has("policy") and others:
         raise WorkerError(
-            "CONFIG_INVALID", f"training starts from a policy, and {' and '.join(others)} would be a start as well",
+            "CONFIG_INVALID",
+            f"training starts from a policy, and {' and '.join(dict.fromkeys(others))} would be a start as well",
             hint=f"cut off one of them (`inputs: {{ {others[0]}: null }}`)", exit_code=CONFIG,
         )  # fmt: skip
+
+
+def _refuse_depth_unseen(size: ModelConfig, mixture: Mixture) -> None:
+    """There must be depth of the cameras that the depth expert sees: of all where it goes in, else of one."""
+    seen, known = mixture.cameras[: size.depth_cameras], mixture.depth_cameras
+    lacking = [camera for camera in seen if camera not in known]
+    if mixture.settings.depth == "none" or not lacking:
+        return
+    if size.depth_input == "measured" or lacking == list(seen):
+        raise WorkerError(
+            "CONFIG_INVALID",
+            f"depth_cameras: the depth expert sees {', '.join(seen)}, and there is depth of {', '.join(known)} only",
+            hint="the first `depth_cameras` cameras are seen; `cameras` in mixture.json says in which order they are",
+            exit_code=CONFIG,
+        )
 
 
 def _refuse_own_labels(job: Job, mixture: Mixture) -> None:
@@ -141,14 +172,19 @@ def read_normalisation(job: Job, mixture: Mixture) -> Normalisation:
         WorkerError: STATISTICS_INVALID, DATA_BROKEN.
     """
     if not job.has("statistics"):
-        return Normalisation(measure_statistics(mixture))
-    statistics = read_statistics(job.input("statistics"))
+        measured = measure_statistics(mixture)
+        for doubt in unlike_units(measured):
+            job.events.warning(doubt)
+        return Normalisation(measured)
+    folder = job.input("statistics")
+    statistics = read_statistics(folder)
     spreads = {"state": statistics.mixture.state, "action": statistics.mixture.action}
     for (name, spread), dimensions in zip(spreads.items(), mixture.dimensions(0), strict=True):
         if len(spread.q01) != len(dimensions):
             raise WorkerError(
                 "STATISTICS_INVALID",
-                f"statistics: {name} has {len(spread.q01)} dimensions, that of the demonstrations {len(dimensions)}",
+                f"{folder / STATISTICS}: {name} has {len(spread.q01)} dimensions, that of the demonstrations "
+                f"{len(dimensions)}",
                 hint="compute them of these demonstrations",
                 exit_code=CONFIG,
             )
@@ -195,8 +231,8 @@ def start_depth(job: Job, model: DepthVLA, scenes: SceneData | None) -> None:
     if model.depth is None:
         return
     if job.has("depth_expert"):
-        saved = load_model(job.input("depth_expert"), "depth-expert")
-        copy_weights(model.depth, saved.weights, "depth_expert")
+        folder = job.input("depth_expert")
+        copy_weights(model.depth, load_model(folder, "depth-expert").weights, f"depth_expert {folder}")
     elif scenes is not None:
         model.depth.start_at(mean_log(scenes.typical.depth))
 
@@ -208,7 +244,8 @@ def start_policy(job: Job, model: DepthVLA) -> None:
     Raises:
         WorkerError: PRESET_MISMATCH.
     """
-    saved = load_model(job.input("policy"), KIND)
+    folder = job.input("policy")
+    saved = load_model(folder, KIND)
     was, now = saved.config, model.config
     anew: tuple[str, ...] = ("action.state.",) if was.state != now.state else ()
     if was.actions != now.actions:
@@ -217,7 +254,7 @@ def start_policy(job: Job, model: DepthVLA) -> None:
         anew += ("depth.camera",)
     own = {name: t for name, t in model.state_dict().items() if name.startswith(anew)}
     kept = {name: t for name, t in saved.weights.items() if not name.startswith(anew)}
-    copy_weights(model, {**kept, **own}, "policy")
+    copy_weights(model, {**kept, **own}, f"policy {folder}")
     if own and job.rank == 0:
         job.events.warning(f"these weights of the policy have other widths here and start anew: {', '.join(own)}")
 
