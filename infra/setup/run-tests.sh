@@ -10,7 +10,10 @@ for tier in "${@:-unit}"; do
   printf '\n── %s tests\n' "$tier"
   vitest run --project "$tier" || failed="$failed $tier/vitest"
   if [ -n "$(find "test/$tier" -name 'test_*.py' 2>/dev/null | head -n 1)" ]; then
-    .venv/bin/python -m pytest "test/$tier" || failed="$failed $tier/pytest"
+    # Unit tests share nothing: several processes, a file in one of them. Others start processes of their own.
+    case $tier in unit) share='-n auto --maxprocesses 4 --dist loadfile' ;; *) share= ;; esac
+    # shellcheck disable=SC2086
+    .venv/bin/python -m pytest $share "test/$tier" || failed="$failed $tier/pytest"
   fi
 done
 [ -z "$failed" ] || { printf '\nfailed:%s\n' "$failed" >&2; exit 1; }

@@ -21,12 +21,12 @@ from depthvla.labels.labelling import Labelling, Rules, size_of
 from depthvla.labels.quality import read_quality
 from depthvla.labels.reading import open_recordings
 from depthvla.labels.sidecar import cameras_of, open_clip, read_episode
-from depthvla.model.config import ModelConfig
 from depthvla.model.depth import DepthExpert
 from depthvla.model.files import save_model
 from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.job import Job, read_job
 from depthvla.runtime.stage import find_stage
+from small_model import SMALL
 
 RNG = np.random.default_rng(0)
 FRONT = "observation.images.front"
@@ -82,8 +82,8 @@ def write(folder: Path, layout: str, lengths: tuple[int, ...]) -> tuple[str, ...
 
 
 @pytest.fixture
-def labeller(tmp_path: Path, small: ModelConfig) -> Path:
-    save_model(tmp_path / "labeller", "depth-expert", small, DepthExpert(small).state_dict())
+def labeller(tmp_path: Path) -> Path:
+    save_model(tmp_path / "labeller", "depth-expert", SMALL, DepthExpert(SMALL).state_dict())
     return tmp_path / "labeller"
 
 
