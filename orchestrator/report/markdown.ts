@@ -17,6 +17,7 @@ import {
 import { findings } from './findings.ts'
 import type { ReportInput, RunFacts } from './input.ts'
 import { jobName } from './job-name.ts'
+import { labelsSentence } from './labels.ts'
 import { buildTable, type Row, type Table } from './table.ts'
 import { spent } from './terminal.ts'
 import type { Value } from './values.ts'
@@ -30,6 +31,7 @@ export function reportMarkdown(input: ReportInput): string {
     `**${md(headline)}**`,
     ...(test ? [md(test)] : []),
     tableBlock(table),
+    md((table.rows.length > 0 && labelsSentence(input.run)) || ''),
     notesBlock(table),
     bullets(comparisons(input).map((one) => `${comparisonSentence(one)}`)),
     ...(found.length > 0 ? ['What was measured:', bullets(found)] : []),

@@ -14,6 +14,7 @@ import {
   shortDuration,
 } from './figures.ts'
 import type { Goodput, PhaseSeconds, ReportInput, RunState } from './input.ts'
+import { labelsSentence } from './labels.ts'
 import { buildTable, type Row, type Table } from './table.ts'
 import type { Value } from './values.ts'
 
@@ -25,7 +26,12 @@ export function reportLines(input: ReportInput, { colour, width }: TerminalOptio
   const body = tableLines(table, width - 2, colour)
   const sentences = comparisons(input).flatMap((one) => wrap(plain(comparisonSentence(one)), width - 4, '  '))
   const notes = table.rows.flatMap((row) => row.notes.map((note) => `${row.name}: ${note}`))
-  const under = [...sentences, ...notes.flatMap((note) => wrap(plain(note), width - 4, '  '))]
+  const labels = labelsSentence(input.run)
+  const under = [
+    ...(labels === null ? [] : wrap(plain(labels), width - 4, '  ')),
+    ...sentences,
+    ...notes.flatMap((note) => wrap(plain(note), width - 4, '  ')),
+  ]
   return [
     ...headLines(input, colour, width),
     ...(body.length > 0 ? ['', ...[...body, ...under].map((line) => `  ${line}`.trimEnd())] : []),

@@ -1,6 +1,7 @@
 import { comparisonSentence, comparisons } from '../compare.ts'
 import { hundredths, interval, measured, NONE, NONE_YET, plural, ratio } from '../figures.ts'
 import type { ReportInput } from '../input.ts'
+import { labelsSentence } from '../labels.ts'
 import { buildTable, type Row, type Table } from '../table.ts'
 import type { Value } from '../values.ts'
 import { html, type Safe } from './escape.ts'
@@ -11,6 +12,7 @@ export function successTable(input: ReportInput): Safe | null {
   const table = buildTable(input)
   if (table.rows.length === 0) return null
   const notes = letters(table.rows)
+  const labels = labelsSentence(input.run)
   const width = table.columns.length + table.metrics.length + (table.columns.length > 0 ? 3 : 1)
   const [cells, sanity] = (['cell', 'sanity'] as const).map((kind) => table.rows.filter((row) => row.kind === kind))
   return html`<section aria-labelledby="s-t"><h2 id="s-t">${title(input)}</h2>${how(table)}
@@ -21,7 +23,7 @@ ${head(table)}
 <tbody>${separator('Measured in this run', source(input, table), width, 'top')}
 ${(cells ?? []).map((row) => line(row, table, notes))}
 ${sanity && sanity.length > 0 ? [separator('Sanity', 'what these trials can tell apart at all', width, ''), sanity.map((row) => line(row, table, notes))] : null}</tbody></table></div>
-${footnotes(notes)}${refusals(input)}</section>`
+${labels === null ? null : html`<p class="how">${labels}</p>`}${footnotes(notes)}${refusals(input)}</section>`
 }
 
 const title = ({ spec }: ReportInput) =>

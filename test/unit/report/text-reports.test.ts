@@ -24,6 +24,7 @@ describe('on a terminal', () => {
       '  no-depth-expert  20/20 [84, 100]       20/20 [84, 100]  40/40 100%  [91.2, 100]   –',
       '  untrained        0/20  [0, 16]         0/20  [0, 16]    0/40  0%    [0, 8.8]      –',
       '  expert           20/20 [84, 100]       20/20 [84, 100]  40/40 100%  [91.2, 100]   –',
+      '  All rows: purpose: example.',
       '  full against no-depth-expert: no difference shown (exact McNemar p = 1.00, 40 paired trials, one seed: policies, not recipes)',
     ])
   })
