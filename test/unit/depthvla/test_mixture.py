@@ -155,6 +155,19 @@ def test_the_depth_expert_sees_the_same_alone_and_inside_the_block_mask(small: M
     assert_close(prefix.log_depth[: len(pictures)], model.look(pictures))
 
 
+@pytest.mark.parametrize("key_heads", [1, 2])
+@pytest.mark.parametrize("block_mask", [True, False])
+def test_no_further_pictures_at_all_change_nothing(small: ModelConfig, block_mask: bool, key_heads: int) -> None:
+    c = dataclasses.replace(small, block_mask=block_mask, kv_heads=key_heads)
+    model, data = DepthVLA(c), batch(c)
+    prefix = model.prefix(data, depth_images=data.images[:0, 0])
+    assert prefix.log_depth is not None
+    assert_close(prefix.log_depth, model.prefix(data).log_depth)
+    prefix.log_depth.square().sum().backward()
+    assert model.depth
+    assert all(p.grad is not None for p in model.depth.parameters() if p.requires_grad)
+
+
 def gradient(of: Tensor, to: Tensor) -> float:
     (g,) = torch.autograd.grad(of.square().sum(), to, retain_graph=True, allow_unused=True)
     return 0.0 if g is None else float(g.abs().sum())

@@ -61,7 +61,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask | None) -> Tensor:
     if k.shape[1] == 1:
         # One key head for all: the heads of a query are so many queries of that head, and nothing is repeated.
         b, n, t, d = q.shape
-        mask = None if mask is None else mask.expand(-1, n, -1, -1).reshape(mask.shape[0], 1, n * t, -1)
+        mask = None if mask is None else mask.expand(-1, n, -1, -1).reshape(mask.shape[0], 1, n * t, k.shape[2])
         out: Tensor = F.scaled_dot_product_attention(q.reshape(b, 1, n * t, d), k, v, attn_mask=mask)
         return out.view(b, n, t, d)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)

@@ -73,8 +73,9 @@ class Inward(nn.Module):
     def forward(self, x: Tensor, table: RopeTable) -> tuple[Tensor, Tensor, Tensor]:
         """Queries ``[B, N, T, D]``, keys and values ``[B, N', T, D]`` of tokens ``[B, T, W]``."""
         b, t, _ = x.shape
-        heads = self.qkv(self.norm(x)).view(b, t, -1, self.head_dim).transpose(1, 2)
-        q, k, v = heads.split((self.heads, self.key_heads, self.key_heads), dim=1)
+        counts = (self.heads, self.key_heads, self.key_heads)
+        # No -1: a rank's part of the scenes may be none, and of nothing no size can be worked out.
+        q, k, v = self.qkv(self.norm(x)).view(b, t, sum(counts), self.head_dim).transpose(1, 2).split(counts, dim=1)
         return rotate(q, table), rotate(k, table), v
 
 
