@@ -48,8 +48,10 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
 
     def line(self) -> str:
-        counts = ", ".join(f"{count:,} {what}" for what, count in self.counts.items())
-        return f"{self.format} in {self.folder}: {counts}; {len(self.problems):,} problems"
+        found = len(self.problems)
+        parts = [f"{count:,} {what}" for what, count in self.counts.items()]
+        problems = f"{found:,} problem{'' if found == 1 else 's'}"
+        return f"{self.format} in {self.folder}: {'; '.join(filter(None, (', '.join(parts), problems)))}"
 
 
 Check = Callable[[Path, int, dict[str, int]], Iterator[Sequence[Problem]]]
