@@ -20,7 +20,7 @@ from depthvla.labels.labellers.truth import SimulatorDepth
 from depthvla.labels.labelling import Labelling, Rules, size_of
 from depthvla.labels.quality import read_quality
 from depthvla.labels.reading import open_recordings
-from depthvla.labels.sidecar import cameras_of, open_clip, read_episode
+from depthvla.labels.sidecar import cameras_of, open_clip, to_metres
 from depthvla.model.depth import DepthExpert
 from depthvla.model.files import save_model
 from depthvla.runtime.failure import WorkerError
@@ -134,7 +134,7 @@ def test_depth_that_a_dataset_has_scores_the_labels(labeller: Path, tmp_path: Pa
     config = {"cameras": [FRONT], "depth_cameras": ["observation.images.front_depth"], "size": 8}
     job = job_of(tmp_path / "job", config, {"demos": tmp_path / "data", "labeller": labeller})
     find_stage("label_depth").run(job)
-    made = read_episode(job.output("labels"), 0)[0]
+    made = to_metres(open_clip(job.output("labels"), 0).depth.all())
     metres = true[:, 1::2, 1::2] / 1000
     both = (metres > 0) & (made > 0)
     error = np.where(both, np.abs(made - metres) / np.where(metres > 0, metres, 1), 0).sum((1, 2)) / both.sum((1, 2))
@@ -208,8 +208,8 @@ def test_flagged_clips_are_listed_with_pictures_and_can_be_left_without_labels(b
     assert [e["name"] for e in shown] == [f"flagged.1.{FRONT}", f"flagged.3.{FRONT}"]
     assert "flickers by 0.69" in shown[0]["caption"]
     assert all((job.directory / e["path"]).is_file() for e in shown)
-    assert not read_episode(work.folder, 1)[0].any()
-    assert read_episode(work.folder, 2)[0].all()
+    assert not open_clip(work.folder, 1).depth.all().any()
+    assert open_clip(work.folder, 2).depth.all().all()
     metrics = events(job, "done")[0]["metrics"]
     assert metrics["label.flagged"] == {"k": 2, "n": 4}
     # Of 4 clips of 4 x 256 pixels the last has 96 a frame; two clips have no labels any more.
@@ -219,7 +219,7 @@ def test_flagged_clips_are_listed_with_pictures_and_can_be_left_without_labels(b
 
 def test_flagged_clips_keep_their_labels_unless_told_otherwise(by_truth: Run) -> None:
     work, _ = by_truth(0.5)
-    assert read_episode(work.folder, 1)[0].all()
+    assert open_clip(work.folder, 1).depth.all().all()
     assert open_clip(work.folder, 1).about.quality["flags"]
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from depthvla.data.demos import load_demos
 from depthvla.data.files import read_matrix
 from depthvla.data.rgbd_file import open_rgbd
 from depthvla.data.rgbd_stream import RgbdSettings, RgbdStream
 from depthvla.data.truth import load_truth
+from whole_dataset import read_whole
 
 DEMOS = {"episodes_per_task": 2, "size": 48}
 
@@ -22,7 +22,7 @@ def test_demonstrations_are_the_same_bytes_with_one_process_and_with_two(start) 
     assert (one.wait(), two.wait()) == (0, 0), one.stderr() + two.stderr()
     for output in ("demos", "depth"):
         assert files(one.output(output)) == files(two.output(output))
-    demos = load_demos(two.output("demos"), 48)
+    demos = read_whole(two.output("demos"))
     truth = load_truth(two.output("depth"), 48)
     assert demos.episode.max() == 3
     assert demos.instructions == ["press the button from above", "open the drawer"]

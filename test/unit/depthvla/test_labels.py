@@ -12,15 +12,13 @@ from depthvla.labels.sidecar import (
     cameras_of,
     name_of,
     open_clip,
-    read_episode,
-    read_labels,
+    to_metres,
     to_millimetres,
     write_clip,
 )
 from depthvla.runtime.failure import WorkerError
 
 RNG = np.random.default_rng(0)
-EPISODE = np.array([0, 0, 0, 2, 2, 5], np.int32)
 FRONT = "observation.images.front"
 
 
@@ -32,26 +30,21 @@ def write(folder: Path, episode: int, depth: np.ndarray, labeller: str = "labell
     return write_clip(folder, episode, camera, to_millimetres(depth), About(labeller, ("weights",)))
 
 
-def write_all(folder: Path) -> np.ndarray:
-    parts = [depth_of(int((e == EPISODE).sum())) for e in (0, 2, 5)]
-    for e, part in zip((0, 2, 5), parts, strict=True):
-        write(folder, e, part)
-    return np.concatenate(parts)
+def read(folder: Path, episode: int = 0, camera: str | None = None) -> np.ndarray:
+    return to_metres(open_clip(folder, episode, camera).depth.all())
 
 
 def test_labels_come_back_to_the_millimetre_in_the_order_of_the_frames(tmp_path: Path) -> None:
-    depth = write_all(tmp_path)
-    labels = read_labels(tmp_path, EPISODE, 4)
-    assert_allclose(labels.depth, depth, atol=5.1e-4)
-    assert (labels.labeller, labels.models) == ("labeller-1", {"weights"})
+    depth = depth_of(3)
+    write(tmp_path, 0, depth)
+    assert_allclose(read(tmp_path), depth, atol=5.1e-4)
+    assert open_clip(tmp_path, 0).about == About("labeller-1", ("weights",))
 
 
 def test_what_is_no_depth_becomes_none_and_what_is_too_far_the_farthest(tmp_path: Path) -> None:
     depth = np.array([[[0, np.nan], [np.inf, -1]], [[1e-5, 1000], [65.5351, 2]]], np.float32)
     write(tmp_path, 0, depth, "x")
-    read, labeller = read_episode(tmp_path, 0)
-    assert_allclose(read, np.array([[[0, 0], [0, 0]], [[0.001, 65.535], [65.535, 2]]], np.float32), atol=1e-6)
-    assert labeller == "x"
+    assert_allclose(read(tmp_path), np.array([[[0, 0], [0, 0]], [[0.001, 65.535], [65.535, 2]]], np.float32), atol=1e-6)
 
 
 def test_a_frame_and_its_confidence_are_read_without_the_others(tmp_path: Path) -> None:
@@ -71,9 +64,9 @@ def test_of_several_cameras_one_must_be_named(tmp_path: Path) -> None:
     write(tmp_path, 0, depth)
     write(tmp_path, 0, depth + 1, camera="wrist/left")
     assert cameras_of(tmp_path) == [FRONT, "wrist/left"]
-    assert_allclose(read_episode(tmp_path, 0, "wrist/left")[0], depth + 1, atol=5.1e-4)
+    assert_allclose(read(tmp_path, 0, "wrist/left"), depth + 1, atol=5.1e-4)
     with pytest.raises(WorkerError, match=r"\['observation.images.front', 'wrist/left'\], expected exactly one"):
-        read_episode(tmp_path, 0)
+        read(tmp_path)
 
 
 def test_the_same_labels_give_the_same_bytes(tmp_path: Path) -> None:
@@ -86,18 +79,13 @@ def test_the_same_labels_give_the_same_bytes(tmp_path: Path) -> None:
     }
 
 
-def test_labels_that_do_not_fit_the_demonstrations_are_refused(tmp_path: Path) -> None:
-    write_all(tmp_path)
+def test_labels_that_are_not_there_or_can_not_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(WorkerError, match="episode 7 has no labels"):
-        read_labels(tmp_path, np.array([0, 0, 0, 7], np.int32), 4)
-    with pytest.raises(WorkerError, match=r"episode 0: \(3, 4, 4\), expected \(2, 4, 4\)"):
-        read_labels(tmp_path, np.array([0, 0], np.int32), 4)
-    write(tmp_path, 5, depth_of(1), "labeller-2")
-    with pytest.raises(WorkerError, match="2 labellers"):
-        read_labels(tmp_path, EPISODE, 4)
+        read(tmp_path, 7, FRONT)
+    write(tmp_path, 5, depth_of(1))
     (tmp_path / name_of(5, FRONT)).write_bytes(b"rubbish")
     with pytest.raises(WorkerError, match="can't be read"):
-        read_labels(tmp_path, EPISODE, 4)
+        read(tmp_path, 5)
 
 
 def test_a_damaged_frame_is_named(tmp_path: Path) -> None:
@@ -106,7 +94,7 @@ def test_a_damaged_frame_is_named(tmp_path: Path) -> None:
     place = data.rindex(b"IDAT", 0, data.index(b"PK\x01\x02"))
     path.write_bytes(data[: place + 6] + b"\x00\x00" + data[place + 8 :])
     with pytest.raises(WorkerError, match=r"depth/000002\.png"):
-        read_episode(tmp_path, 0)
+        read(tmp_path)
 
 
 def test_absrel_is_a_mean_of_pictures_over_what_was_measured() -> None:

@@ -14,14 +14,14 @@ from depthvla.data.hypersim import (
     write_hypersim_frame,
     write_hypersim_metadata,
 )
-from depthvla.data.reading import read_frames
 from depthvla.runtime.failure import WorkerError
+from scene_frames import read_frames
 
 FOCAL = 886.81
 
 
 def read_hypersim_frames(root: Path) -> list[RgbdFrame]:
-    return list(read_frames(list_hypersim(root)))
+    return read_frames(list_hypersim(root))
 
 
 def test_distance_becomes_depth_as_published_for_1024_by_768() -> None:

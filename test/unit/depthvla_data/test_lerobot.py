@@ -6,11 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from depthvla.data.demos import load_demos
-from depthvla.data.lerobot_reader import read_lerobot
 from depthvla.data.lerobot_writer import LeRobotWriter
 from depthvla.data.recording import Recording
 from depthvla.runtime.failure import WorkerError
+from whole_dataset import read_whole
 
 LENGTHS = (5, 3, 7)
 
@@ -35,19 +34,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_frame_of_the_video_decodes_to_the_picture_of_its_row(folder: Path) -> None:
-    data = read_lerobot(folder)
+    data = read_whole(folder)
     wanted = np.concatenate([make_episode(i, n).images["front"] for i, n in enumerate(LENGTHS)])
     # H.264 of a flat picture is off by a level or two; neighbours are 8 apart.
     assert np.abs(data.images.astype(int) - wanted).max() <= 3
 
 
 def test_states_actions_and_tasks_come_back_exactly(folder: Path) -> None:
-    data = read_lerobot(folder)
+    data = read_whole(folder)
     for name in ("state", "action"):
         wanted = np.concatenate([getattr(make_episode(i, n), name) for i, n in enumerate(LENGTHS)])
         assert_array_equal(getattr(data, name), wanted)
     assert_array_equal(data.episode, np.repeat([0, 1, 2], LENGTHS))
-    assert_array_equal(data.frame, np.concatenate([np.arange(n) for n in LENGTHS]))
     assert [data.instructions[t] for t in data.task[[0, 5, 8]]] == ["open it", "press it", "open it"]
 
 
@@ -64,7 +62,7 @@ def test_the_tables_say_what_lerobot_expects(folder: Path) -> None:
     stats = json.loads((folder / "meta/stats.json").read_text())
     assert np.shape(stats["observation.images.front"]["mean"]) == (3, 1, 1)
     assert stats["action"]["count"] == [15]
-    assert_allclose(stats["action"]["mean"], read_lerobot(folder).action.mean(axis=0), rtol=1e-4)
+    assert_allclose(stats["action"]["mean"], read_whole(folder).action.mean(axis=0), rtol=1e-4)
 
 
 def test_the_same_episodes_give_the_same_bytes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -76,20 +74,6 @@ def test_the_same_episodes_give_the_same_bytes(folder: Path, tmp_path_factory: p
     files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(again) for p in again.rglob("*") if p.is_file())
     assert all((folder / f).read_bytes() == (again / f).read_bytes() for f in files)
-
-
-def test_chunks_repeat_the_last_action_at_the_end_of_an_episode_and_say_so(folder: Path) -> None:
-    demos = load_demos(folder, 16)
-    assert demos.images.shape == (15, 16, 16, 3)
-    actions, past = demos.chunks(4)
-    assert actions.shape == (15, 4, 2)
-    assert_array_equal(actions[0], demos.action[:4])
-    # Frame 3 of the first episode (of 5 frames): two real actions, then the last one again.
-    assert_array_equal(actions[3], demos.action[[3, 4, 4, 4]])
-    assert_array_equal(past[3], [False, False, True, True])
-    assert_array_equal(past[14], [False, True, True, True])
-    # Of 5, 3 and 7 frames: 3 + 2 + 1 places past the end each, and the episode of 3 is short from its first frame on.
-    assert_array_equal(past.sum(axis=1), [0, 0, 1, 2, 3, 1, 2, 3, 0, 0, 0, 0, 1, 2, 3])
 
 
 @pytest.mark.parametrize(
@@ -107,21 +91,11 @@ def test_chunks_repeat_the_last_action_at_the_end_of_an_episode_and_say_so(folde
 def test_a_broken_dataset_is_named(folder: Path, breakage, named: str) -> None:  # type: ignore[no-untyped-def]
     breakage(folder)
     with pytest.raises(WorkerError, match=named.replace(".", r"\.")):
-        read_lerobot(folder)
+        read_whole(folder)
 
 
 def test_a_column_that_is_missing_is_named(folder: Path) -> None:
     path = folder / "data/chunk-000/file-000.parquet"
     pq.write_table(pq.read_table(path).drop_columns(["action"]), path)
     with pytest.raises(WorkerError, match="column 'action' is missing"):
-        read_lerobot(folder)
-
-
-def test_a_camera_must_be_named_where_there_are_several(folder: Path) -> None:
-    path = folder / "meta/info.json"
-    info = json.loads(path.read_text())
-    info["features"]["observation.images.wrist"] = info["features"]["observation.images.front"]
-    path.write_text(json.dumps(info))
-    with pytest.raises(WorkerError, match="expected exactly one"):
-        read_lerobot(folder)
-    assert len(read_lerobot(folder, "observation.images.front").images) == 15
+        read_whole(folder)

@@ -11,9 +11,9 @@ from numpy.testing import assert_array_equal
 from depthvla.data.encoded import encode_png
 from depthvla.data.episodes import Wanted
 from depthvla.data.lerobot import LeRobot
-from depthvla.data.lerobot_reader import read_lerobot
 from depthvla.data.recording import Recording
 from depthvla.runtime.failure import WorkerError
+from whole_dataset import read_whole
 
 Make = Callable[..., Recording]
 Write = Callable[..., None]
@@ -75,8 +75,8 @@ def test_both_versions_of_one_dataset_read_the_same(
     recordings = [record(i, n) for i, n in enumerate(LENGTHS)]
     write_v3(tmp_path / "3", recordings, 2)
     write_v21(tmp_path / "21", recordings)
-    new, old = read_lerobot(tmp_path / "3"), read_lerobot(tmp_path / "21")
-    for name in ("images", "state", "action", "episode", "frame", "task"):
+    new, old = read_whole(tmp_path / "3"), read_whole(tmp_path / "21")
+    for name in ("images", "state", "action", "episode", "task"):
         assert_array_equal(getattr(new, name), getattr(old, name))
 
 

@@ -7,15 +7,15 @@ from numpy.testing import assert_allclose
 
 from depthvla.data.augment import PLAIN, augment
 from depthvla.data.frames import RgbdFrame
-from depthvla.data.reading import Tally, Tolerance, read_frames
 from depthvla.data.scannet import list_scannet, write_scannet_frame, write_scannet_lists
 from depthvla.runtime.failure import WorkerError
+from scene_frames import read_frames
 
 INTRINSICS = np.array([[57.787, 0, 31.5], [0, 57.787, 23.5], [0, 0, 1]], np.float32)
 
 
 def read_scannet(root: Path) -> list[RgbdFrame]:
-    return list(read_frames(list_scannet(root)))
+    return read_frames(list_scannet(root))
 
 
 def write_tiny(root: Path) -> None:
@@ -51,12 +51,8 @@ def test_a_frame_whose_tracking_was_lost_is_left_out_and_counted_or_kept_without
     write_tiny(tmp_path)
     lost = tmp_path / "scene0000_00/pose/1.txt"
     lost.write_text("-inf -inf -inf -inf\n" * 4)
-    tally = Tally()
-    frames = list(read_frames(list_scannet(tmp_path), Tolerance(broken=0), tally))
-    assert (len(frames), tally.frames, tally.lost, tally.broken) == (5, 5, 1, 0)
-    assert all(frame.pose is not None for frame in frames)
-    kept = list(read_frames(list_scannet(tmp_path), Tolerance(broken=0, lost_poses="keep")))
-    assert [frame.pose is None for frame in kept] == [False, True] + [False] * 4
+    frames = read_scannet(tmp_path)
+    assert [frame.lost for frame in frames] == [False, True] + [False] * 4
 
 
 def test_a_coarser_depth_map_than_the_picture_is_of_the_same_view(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from depthvla.data.broken import BrokenData
 from depthvla.data.depth_stream import DepthStream, Layout, write_depth_stream
 from depthvla.data.frames import RgbdFrame
-from depthvla.data.reading import Tally, Tolerance, read_frames
 from depthvla.data.scannetpp import IphoneScene, list_scannetpp, write_scannetpp, write_scannetpp_lists
 from depthvla.data.video import VideoWriter
 from depthvla.runtime.failure import WorkerError
+from scene_frames import read_frames, read_what_can_be
 
 INTRINSICS = np.array([[60, 0, 31.5], [0, 60, 23.5], [0, 0, 1]], np.float32)
 COUNT = 4
@@ -34,8 +34,8 @@ def write(root: Path, layout: Layout = "lz4-frames", masks=()) -> Path:  # type:
     return root / "data/0a1b2c3d4e/iphone"
 
 
-def read(root: Path, tolerance: Tolerance | None = None, tally: Tally | None = None) -> list[RgbdFrame]:
-    return list(read_frames(list_scannetpp(root), tolerance, tally))
+def read(root: Path, every: int = 1) -> list[RgbdFrame]:
+    return read_frames(list_scannetpp(root), every)
 
 
 @pytest.mark.parametrize("layout", get_args(Layout))
@@ -82,7 +82,7 @@ def test_a_frame_is_the_same_one_in_video_depth_and_poses(tmp_path: Path) -> Non
 
 def test_every_second_frame_is_the_same_frame_as_without_leaving_any_out(tmp_path: Path) -> None:
     write(tmp_path, "deflate")
-    (_, third), (_, _, same, _) = read(tmp_path, Tolerance(every=2)), read(tmp_path)
+    (_, third), (_, _, same, _) = read(tmp_path, 2), read(tmp_path)
     assert_array_equal(third.image, same.image)
     assert_array_equal(third.depth, same.depth)
     scene = IphoneScene(tmp_path / "data/0a1b2c3d4e/iphone", "train")
@@ -112,10 +112,9 @@ def test_a_half_written_depth_file_loses_its_last_frames_only(tmp_path: Path, la
     folder = write(tmp_path, layout)
     data = (folder / "depth.bin").read_bytes()
     (folder / "depth.bin").write_bytes(data[:-30])
-    tally = Tally()
-    assert len(read(tmp_path, Tolerance(broken=0.5), tally)) == COUNT - 1
-    assert tally.broken == 1
-    assert "depth.bin: ends after 3 whole frames" in tally.faults[0]
+    frames, (fault,) = read_what_can_be(list_scannetpp(tmp_path))
+    assert len(frames) == COUNT - 1
+    assert "depth.bin: ends after 3 whole frames" in fault.message
 
 
 def test_a_half_written_video_loses_its_last_frames_only(tmp_path: Path) -> None:
@@ -125,10 +124,9 @@ def test_a_half_written_video_loses_its_last_frames_only(tmp_path: Path) -> None
     video.close()
     data = (folder / "rgb.mkv").read_bytes()
     (folder / "rgb.mkv").write_bytes(data[: len(data) * 3 // 4])
-    tally = Tally()
-    frames = read(tmp_path, Tolerance(broken=0.9), tally)
-    assert 0 < len(frames) == COUNT - tally.broken < COUNT
-    assert f"rgb.mkv: ends after {len(frames)} frames" in tally.faults[0]
+    frames, faults = read_what_can_be(list_scannetpp(tmp_path))
+    assert 0 < len(frames) == COUNT - len(faults) < COUNT
+    assert f"rgb.mkv: ends after {len(frames)} frames" in faults[0].message
     scene = IphoneScene(folder, "train")
     with pytest.raises(BrokenData, match="ends after"):
         scene.load(3)
@@ -141,9 +139,9 @@ def test_a_block_that_is_neither_compression_is_one_broken_frame(tmp_path: Path)
     (first,) = struct.unpack_from("<I", data)
     data[4 + first + 4 : 4 + first + 40] = b"\xff" * 36
     (folder / "depth.bin").write_bytes(data)
-    tally = Tally()
-    assert len(read(tmp_path, Tolerance(broken=0.5), tally)) == COUNT - 1
-    assert "frame 1: neither an LZ4 block" in tally.faults[0]
+    frames, (fault,) = read_what_can_be(list_scannetpp(tmp_path))
+    assert len(frames) == COUNT - 1
+    assert "frame 1: neither an LZ4 block" in fault.message
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from depthvla.data.frames import RgbdFrame
-from depthvla.data.reading import Tally, Tolerance, read_frames
 from depthvla.data.wildrgbd import list_wildrgbd, write_wildrgbd, write_wildrgbd_list
 from depthvla.runtime.failure import WorkerError
+from scene_frames import read_frames, read_what_can_be
 
 INTRINSICS = np.array([[60, 0, 23.5], [0, 61, 31.5], [0, 0, 1]], np.float32)
 
@@ -30,8 +30,8 @@ def write(root: Path) -> Path:
     return root / "apple/scenes/scene_000"
 
 
-def read(root: Path, tolerance: Tolerance | None = None, tally: Tally | None = None) -> list[RgbdFrame]:
-    return list(read_frames(list_wildrgbd(root), tolerance, tally))
+def read(root: Path) -> list[RgbdFrame]:
+    return read_frames(list_wildrgbd(root))
 
 
 def test_scenes_written_are_read_back(tmp_path: Path) -> None:
@@ -70,12 +70,9 @@ def test_a_scene_written_as_published_is_read(tmp_path: Path) -> None:
 def test_one_broken_frame_is_left_out_counted_and_named(tmp_path: Path) -> None:
     picture = write(tmp_path) / "rgb/00001.png"
     picture.write_bytes(picture.read_bytes()[:-8])
-    tally = Tally()
-    assert len(read(tmp_path, Tolerance(broken=0.2), tally)) == 5
-    assert (tally.frames, tally.broken) == (5, 1)
-    assert tally.faults == [f"{picture}: a PNG that is cut short after {picture.stat().st_size:,} bytes"]
-    with pytest.raises(WorkerError, match=r"1 of 6 frames are broken, more than 0\.1 of them: .*00001\.png: a PNG"):
-        read(tmp_path, Tolerance(broken=0.1))
+    frames, (fault,) = read_what_can_be(list_wildrgbd(tmp_path))
+    assert len(frames) == 5
+    assert fault.message == f"{picture}: a PNG that is cut short after {picture.stat().st_size:,} bytes"
 
 
 @pytest.mark.parametrize(

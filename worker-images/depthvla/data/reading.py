@@ -1,9 +1,9 @@
-"""Frames of scenes one after another: what is broken is skipped, counted and named, up to a share."""
+"""Frames of scenes one after another, and what is wrong with those that can't be used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,51 +13,9 @@ from numpy.typing import NDArray
 from depthvla.data.broken import BrokenData
 from depthvla.data.episodes import LazyFrames
 from depthvla.data.frames import RgbdFrame, SceneRef
-from depthvla.runtime.failure import DATA_ERROR, WorkerError
 
-NAMED = 20
-"""Broken files that are named; all are counted."""
-# Before so many frames, a share says nothing.
-_ENOUGH = 100
 # Rooms and tables: where the middle one of all depths lies outside, the unit is another than the format's.
 _NEAREST, _FARTHEST = 0.03, 300.0
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """What reading puts up with.
-
-    Attributes:
-        broken: share of the frames, and of the scenes, that may be broken.
-        lost_poses: whether frames whose tracking was lost are left out; their depth is as good as any other's, so
-            that what looks at single frames keeps them, without a pose.
-        every: takes every so-manieth frame of a scene.
-    """
-
-    broken: float = 0.01
-    lost_poses: Literal["skip", "keep"] = "skip"
-    every: int = 1
-
-
-@dataclass
-class Tally:
-    """What reading met. `faults` are the first few, as `path: what is wrong`."""
-
-    frames: int = 0
-    broken: int = 0
-    broken_scenes: int = 0
-    lost: int = 0
-    faults: list[str] = field(default_factory=list)
-
-    def note(self, fault: BrokenData) -> None:
-        if len(self.faults) < NAMED:
-            self.faults.append(fault.message)
-
-    def summary(self) -> str:
-        return (
-            f"{self.frames:,} frames; {self.broken:,} broken frames and {self.broken_scenes:,} broken scenes left out; "
-            f"tracking lost in {self.lost:,} frames"
-        )
 
 
 @dataclass(frozen=True)
@@ -85,38 +43,6 @@ def look(scene: SceneRef, every: int = 1) -> Iterator[RgbdFrame | Fault]:
             yield Fault("frame", error)
         else:
             yield frame
-
-
-def read_frames(
-    scenes: Sequence[SceneRef], tolerance: Tolerance | None = None, tally: Tally | None = None
-) -> Iterator[RgbdFrame]:
-    """Every usable frame of every scene, in order.
-
-    Args:
-        scenes: what to read.
-        tolerance: how much may be broken.
-        tally: counts what was met, as reading goes on.
-
-    Raises:
-        WorkerError: DATA_BROKEN as soon as more is broken than may be, naming the first.
-    """
-    tolerance, tally = tolerance or Tolerance(), tally or Tally()
-    for scene in scenes:
-        for met in look(scene, tolerance.every):
-            if isinstance(met, Fault):
-                tally.note(met.error)
-                tally.broken += met.what == "frame"
-                tally.broken_scenes += met.what == "scene"
-                _bear(tally, tolerance, len(scenes), _ENOUGH)
-            elif met.lost:
-                tally.lost += 1
-                if tolerance.lost_poses == "keep":
-                    tally.frames += 1
-                    yield replace(met, pose=None)
-            else:
-                tally.frames += 1
-                yield met
-    _bear(tally, tolerance, len(scenes), 1)
 
 
 def check_frame(frame: RgbdFrame, size: tuple[int, ...]) -> None:
@@ -190,15 +116,3 @@ def unit_problem(measured: NDArray[np.float32]) -> str | None:
     if middle > _FARTHEST:
         return f"half of all depths are above {middle:,.0f} m: in millimetres, where metres are expected?"
     return None
-
-
-def _bear(tally: Tally, tolerance: Tolerance, scenes: int, enough: int) -> None:
-    frames = tally.frames + tally.broken + (tally.lost if tolerance.lost_poses == "skip" else 0)
-    for what, bad, of, least in (
-        ("frames", tally.broken, frames, enough),
-        ("scenes", tally.broken_scenes, scenes, 1),
-    ):
-        if bad > tolerance.broken * max(of, least):
-            share = f"{bad:,} of {of:,} {what} are broken, more than {tolerance.broken:.3g} of them"
-            hint = "`python -m depthvla.check` names every one"
-            raise WorkerError("DATA_BROKEN", f"{share}: {tally.faults[0]}", hint=hint, exit_code=DATA_ERROR)

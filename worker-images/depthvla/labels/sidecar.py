@@ -54,14 +54,6 @@ class Clip:
     confidence: LazyFrames[np.uint8] | None
 
 
-@dataclass(frozen=True)
-class Labels:
-    depth: NDArray[np.float32]
-    """Metres ``[N, H, W]`` in the order of the demonstrations' frames; 0 = none."""
-    labeller: str
-    models: frozenset[str]
-
-
 def name_of(episode: int, camera: str) -> str:
     """Path below the folder. Names of cameras may have anything in them."""
     return f"{quote(camera, safe='')}/episode-{episode:06d}.zip"
@@ -135,40 +127,6 @@ def open_clip(folder: Path, episode: int, camera: str | None = None) -> Clip:
         return LazyFrames(frames, lambda i: _decode(path, file, _frame(name, i), dtype))
 
     return Clip(about, load("depth", np.uint16), load("confidence", np.uint8) if "confidence" in has else None)
-
-
-def read_episode(folder: Path, episode: int, camera: str | None = None) -> tuple[NDArray[np.float32], str]:
-    """Metres ``[T, h, w]``, and the digest of the labeller.
-
-    Raises:
-        WorkerError: LABELS_INVALID.
-    """
-    clip = open_clip(folder, episode, camera)
-    return to_metres(clip.depth.all()), clip.about.labeller
-
-
-def read_labels(folder: Path, episode: NDArray[np.int32], size: int, camera: str | None = None) -> Labels:
-    """Reads the labels of all frames.
-
-    Args:
-        episode: ``[N]``, the episode of each frame; an episode's frames follow each other.
-
-    Raises:
-        WorkerError: LABELS_INVALID when an episode has none, of another length or size, or of another labeller.
-    """
-    parts, labellers, models = [], set(), set[str]()
-    for number in dict.fromkeys(episode.tolist()):
-        clip = open_clip(folder, number, camera)
-        depth = to_metres(clip.depth.all())
-        expected = (int((episode == number).sum()), size, size)
-        if depth.shape != expected:
-            raise _invalid(f"labels of episode {number}: {depth.shape}, expected {expected}")
-        parts.append(depth)
-        labellers.add(clip.about.labeller)
-        models.update(clip.about.models)
-    if len(labellers) != 1:
-        raise _invalid(f"{folder} mixes labels of {len(labellers)} labellers")
-    return Labels(np.concatenate(parts), labellers.pop(), frozenset(models))
 
 
 def _only(folder: Path) -> str:
