@@ -5,14 +5,12 @@ Reads every frame as training would. Exit code 0 when nothing is wrong, 65 when 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from depthvla.data.broken import BrokenData
 from depthvla.data.check_demonstrations import Shapes, look_at_episode
@@ -21,7 +19,8 @@ from depthvla.data.datasets import OPENERS, Opener
 from depthvla.data.frames import SceneRef
 from depthvla.data.reading import Fault, look
 from depthvla.data.scenes import FORMATS
-from depthvla.runtime.failure import DATA_ERROR, USAGE
+from depthvla.runtime.command_line import CommandLine
+from depthvla.runtime.failure import DATA_ERROR
 
 
 @dataclass
@@ -161,16 +160,9 @@ def _problem(error: BrokenData, frames: int = 0) -> Problem:
     return Problem(str(error.path), error.problem, error.hint, frames)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        print(f"{self.prog}: {message}", file=sys.stderr)
-        sys.exit(USAGE)
-
-
 def main(argv: Sequence[str]) -> int:
     """Returns the exit code."""
-    parser = _Parser(
+    parser = CommandLine(
         "python -m depthvla.check", description="Says what is wrong with a dataset's folder, file by file."
     )
     parser.add_argument("format", choices=sorted(CHECKS))

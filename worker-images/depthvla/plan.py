@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from depthvla.model.config import ModelConfig
 from depthvla.model.presets import PRESETS, Preset
@@ -20,14 +19,8 @@ from depthvla.planning.search import best, enough, ways
 from depthvla.planning.setup import Setup
 from depthvla.planning.table import document, lines
 from depthvla.planning.work import Batch
-from depthvla.runtime.failure import USAGE, WorkerError
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        print(f"{self.prog}: {message}", file=sys.stderr)
-        sys.exit(USAGE)
+from depthvla.runtime.command_line import CommandLine
+from depthvla.runtime.failure import WorkerError
 
 
 def main(argv: Sequence[str]) -> int:
@@ -65,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = CommandLine(
         "python -m depthvla.plan", description="Whether a training fits into memory, how, and how long it takes."
     )
     add = parser.add_argument

@@ -10,21 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
-from depthvla.runtime.failure import CANT_CREATE, USAGE, WorkerError
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        print(f"{self.prog}: {message}", file=sys.stderr)
-        sys.exit(USAGE)
+from depthvla.runtime.command_line import CommandLine
+from depthvla.runtime.failure import CANT_CREATE, WorkerError
 
 
 def main(argv: Sequence[str]) -> int:
     """Serves until it is interrupted; returns the exit code."""
     from depthvla.serving.resize import Resize
 
-    parser = _Parser("python -m depthvla.serve", description="Serves an exported policy over a websocket.")
+    parser = CommandLine("python -m depthvla.serve", description="Serves an exported policy over a websocket.")
     parser.add_argument("folder", type=Path, help="as train_vla left it")
     parser.add_argument("--host", default="127.0.0.1", help="there is no password: keep to a network that you trust")
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free")

@@ -15,7 +15,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from depthvla.data import position
 from depthvla.data.augment import PLAIN, Augmentation, Change, change_depth, change_image, draw_change
 from depthvla.data.broken import BrokenData, broken
 from depthvla.data.episodes import Episode
@@ -27,7 +26,6 @@ from depthvla.data.pseudo_depth import PseudoDepth
 from depthvla.data.reading import plausible, view_problem
 from depthvla.data.skips import Skips
 from depthvla.runtime import seeds
-from depthvla.runtime.config import Json
 from depthvla.runtime.failure import CONFIG, DATA_ERROR, WorkerError
 
 _TRIES = 100
@@ -166,18 +164,6 @@ class Mixture:
             ],
         }
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-
-    def position(self, step: int) -> dict[str, Json]:
-        """What to save to go on from a step."""
-        return position.position(step, self.digest)
-
-    def resume(self, saved: Mapping[str, Json]) -> int:
-        """The step of a saved position.
-
-        Raises:
-            WorkerError: MIXTURE_CHANGED when the data, the weights or the seed are others.
-        """
-        return position.resume(saved, self.digest)
 
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> list[Sample]:
         """A rank's samples of a step; those of all ranks are the same for any number of them."""

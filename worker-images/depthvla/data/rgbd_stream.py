@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from depthvla.data import position
 from depthvla.data.augment import PLAIN, Augmentation, View, augment
 from depthvla.data.broken import BrokenData, broken
 from depthvla.data.frame_skips import FrameSkips
@@ -25,7 +24,6 @@ from depthvla.data.kept import Kept
 from depthvla.data.reading import check_frame
 from depthvla.data.rgbd_order import Pick, SceneOrder
 from depthvla.runtime import seeds
-from depthvla.runtime.config import Json
 from depthvla.runtime.failure import CONFIG, DATA_ERROR, WorkerError
 
 _TRIES = 100
@@ -130,18 +128,6 @@ class RgbdStream:
             ],
         }
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-
-    def position(self, step: int) -> dict[str, Json]:
-        """What to save to go on from a step."""
-        return position.position(step, self.digest)
-
-    def resume(self, saved: Mapping[str, Json]) -> int:
-        """The step of a saved position.
-
-        Raises:
-            WorkerError: MIXTURE_CHANGED when the data, the weights or the seed are others.
-        """
-        return position.resume(saved, self.digest)
 
     def batch(self, step: int, size: int, rank: int = 0, world: int = 1) -> list[RgbdSample]:
         """A rank's samples of a step; those of all ranks are the same for any number of them."""
