@@ -25,35 +25,17 @@ from depthvla.model.policy import Policy
 from depthvla.model.presets import PRESETS
 from depthvla.runtime.config import read_config
 from depthvla.runtime.failure import CONFIG, DATA_ERROR, WorkerError
-from depthvla.runtime.job import Job, read_job
+from depthvla.runtime.job import Job
 from depthvla.runtime.stage import find_stage
 from depthvla.stages import train_vla
 from depthvla.training.policy import read_data
+from jobs_here import make_job, warnings
 from random_policy import write_random_policy
 
 FRONT, WRIST = "observation.images.front", "observation.images.wrist"
 FRAMES, EPISODES = 4, 4
 QUICK: dict[str, Any] = {"steps": 1, "batch_size": 2, "noise_draws": 1, "horizon": 2}
 Folder = Callable[[Path], Path]
-
-
-def make_job(directory: Path, entry: str, config: dict[str, Any], inputs: dict[str, Any]) -> Job:
-    directory.mkdir(parents=True, exist_ok=True)
-    bound = {n: {"path": str(at)} if isinstance(at, Path) else at for n, at in inputs.items()}
-    body = {
-        "protocol": 1, "attempt": "a", "job": "k" * 64, "stage": entry, "shard": 0, "shards": 1, "fence": 1,
-        "entry": entry, "config": config, "outputs": [], "ranks": 1, "cores": 1, "gpus": [],
-        "inputs": {name: {"format": None, "digest": "0", **one} for name, one in bound.items()},
-        "store": {"url": f"file://{directory}/store"}, "prefix": "p", "resume": [], "checkpoint": {"every": None},
-        "grace": 30, "cache": {"path": str(directory / "cache"), "bytes": 1 << 20},
-    }  # fmt: skip
-    (directory / "job.json").write_text(json.dumps(body))
-    return read_job(directory, {})
-
-
-def warnings(job: Job) -> list[str]:
-    events = map(json.loads, (job.directory / "events.0.jsonl").read_text().splitlines())
-    return [event["message"] for event in events if event["type"] == "warning"]
 
 
 def record(number: int, cameras: tuple[str, ...] = ("front",), state: int = 3, action: int = 2) -> Recording:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from depthvla.model.config import EncoderConfig, ExpertConfig, ModelConfig, Rgb, TextConfig
@@ -49,3 +50,12 @@ PRESETS: dict[Preset, ModelConfig] = {
         text=TextConfig("sentencepiece", 257_216, 48), state=8, actions=7, horizon=50,
     ),
 }  # fmt: skip
+
+
+def with_depth(preset: ModelConfig, layers: int, pool: int) -> ModelConfig:
+    """A preset whose depth expert has fewer layers (0: as many as the mixture), or fewer tokens.
+
+    Raises:
+        WorkerError: MODEL_INVALID.
+    """
+    return replace(preset, depth=preset.depth and replace(preset.depth, layers=layers), depth_pool=pool)

@@ -10,7 +10,7 @@ from depthvla.runtime import signals
 from depthvla.runtime.config import setting
 from depthvla.runtime.job import Job
 from depthvla.runtime.stage import Port, stage
-from depthvla.training.settings import ENCODER, PRESET, TrainingSettings
+from depthvla.training.settings import DEPTH_LAYERS, DEPTH_POOL, ENCODER, PRESET, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Config(TrainingSettings):
     preset: Preset = setting("tiny", PRESET)
     steps: int = setting(270, "optimizer steps", minimum=1)
     encoder: str = setting("", ENCODER)
+    depth_layers: int = setting(0, DEPTH_LAYERS, minimum=0)
+    depth_pool: int = setting(1, DEPTH_POOL, minimum=1)
     weights: list[str] = setting(
         [], "shares of the data sets, as name=share; without them each counts as many scenes as it has"
     )
@@ -55,7 +57,7 @@ def run(job: Job, config: Config) -> None:
     from depthvla.model.build import build
     from depthvla.model.depth import DepthExpert
     from depthvla.model.files import save_model
-    from depthvla.model.presets import PRESETS
+    from depthvla.model.presets import PRESETS, with_depth
     from depthvla.runtime import randomness
     from depthvla.runtime.distributed import process_group, set_up_torch, whole_state
     from depthvla.runtime.training import train
@@ -65,7 +67,7 @@ def run(job: Job, config: Config) -> None:
     from depthvla.weights.start import start_encoder
 
     config.micro_batches(job.world)
-    size = PRESETS[config.preset]
+    size = with_depth(PRESETS[config.preset], config.depth_layers, config.depth_pool)
     scenes = open_scenes(
         job, size.image, batch=config.batch_size, seed=config.seed, held_out=config.held_out, weights=config.weights,
         bad_share=config.bad_share, augmentation=Augmentation(config.crop, 0.5, config.light),

@@ -11,7 +11,7 @@ from depthvla.runtime import signals
 from depthvla.runtime.config import setting
 from depthvla.runtime.job import Job
 from depthvla.runtime.stage import Port, stage
-from depthvla.training.settings import LIKE, PALIGEMMA, PRESET, Like, TrainingSettings
+from depthvla.training.settings import DEPTH_LAYERS, DEPTH_POOL, LIKE, PALIGEMMA, PRESET, Like, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Config(TrainingSettings):
         "pseudo", "depth of demonstrations for the depth loss: the input `labels`, or what the data set measured"
     )
     depth_cameras: int = setting(1, "cameras with depth, the first so many", minimum=1)
-    depth_layers: int = setting(0, "of the depth expert, spread over the mixture's; 0: as many as that has", minimum=0)
-    depth_pool: int = setting(1, "depth tokens that are averaged into one, in height and in width", minimum=1)
+    depth_layers: int = setting(0, DEPTH_LAYERS, minimum=0)
+    depth_pool: int = setting(1, DEPTH_POOL, minimum=1)
     weigh_by_confidence: bool = setting(False, "pseudo depth counts by its labeller's confidence")
     bad_share: float = setting(
         0.01, "share of a dataset's episodes, and of the frames and scenes of `scenes`, that may be broken",

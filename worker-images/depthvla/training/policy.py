@@ -21,7 +21,7 @@ from depthvla.model.depthvla import DepthVLA
 from depthvla.model.export import KIND, Made, export_policy
 from depthvla.model.files import load_model
 from depthvla.model.normalisation import Normalisation
-from depthvla.model.presets import PRESETS
+from depthvla.model.presets import PRESETS, with_depth
 from depthvla.model.text import fits, open_tokenizer
 from depthvla.runtime.config import Json
 from depthvla.runtime.failure import CONFIG, WorkerError
@@ -197,16 +197,14 @@ def size_of(config: Config, mixture: Mixture) -> ModelConfig:
     Raises:
         WorkerError: MODEL_INVALID.
     """
-    preset = PRESETS[config.preset]
-    depth = preset.depth and dataclasses.replace(preset.depth, layers=config.depth_layers)
+    preset = with_depth(PRESETS[config.preset], config.depth_layers, config.depth_pool)
     state, action = mixture.dimensions(0)
     return dataclasses.replace(
         preset,
-        depth=depth if config.depth_expert else None,
+        depth=preset.depth if config.depth_expert else None,
         block_mask=config.block_mask,
         cameras=len(mixture.cameras),
         depth_cameras=config.depth_cameras,
-        depth_pool=config.depth_pool,
         depth_input=config.depth_input,
         state=len(state),
         actions=len(action),
@@ -232,7 +230,14 @@ def start_depth(job: Job, model: DepthVLA, scenes: SceneData | None) -> None:
         return
     if job.has("depth_expert"):
         folder = job.input("depth_expert")
-        copy_weights(model.depth, load_model(folder, "depth-expert").weights, f"depth_expert {folder}")
+        weights = dict(load_model(folder, "depth-expert").weights)
+        if model.depth.camera is not None:
+            # It was pretrained on one camera; what marks the others starts at nothing.
+            weights.setdefault("camera", model.depth.state_dict()["camera"])
+        if model.depth.head is None:
+            # It was pretrained to predict what is given to it here.
+            weights = {name: t for name, t in weights.items() if not name.startswith("head.")}
+        copy_weights(model.depth, weights, f"depth_expert {folder}")
     elif scenes is not None:
         model.depth.start_at(mean_log(scenes.typical.depth))
 

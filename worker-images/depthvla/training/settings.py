@@ -12,6 +12,8 @@ from depthvla.runtime.sharing import Attention, Precision, Sharing
 PRESET = "size of the model"
 Like = Literal["", "bridge", "galaxea"]
 LIKE = "the published dataset that this one is laid out as; a mixture says it for each of its own"
+DEPTH_LAYERS = "of the depth expert, spread over the mixture's; 0: as many as that has"
+DEPTH_POOL = "depth tokens that are averaged into one, in height and in width"
 HUB = "owner/name@commit of the Hugging Face hub"
 PALIGEMMA = f"weights that the VLM starts from, as {HUB}; or bind a folder to the input of that name"
 ENCODER = f"weights that the depth encoder starts from (DINOv2 or Depth Anything), as {HUB}; or bind a folder"
