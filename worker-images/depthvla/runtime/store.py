@@ -297,6 +297,7 @@ def _trouble(where: str) -> Iterator[None]:
         raise
     except (BaseError, OSError) as error:
         said = str(error).split("\n\nDebug source", 1)[0].strip()
+        where = where or "the store"
         if is_full(error) or re.search(r"\b507\b|<Code>(QuotaExceeded|InsufficientStorage|XMinioStorageFull)<", said):
             raise _named("STORE_FULL", f"{where}: {said}") from error
         if isinstance(error, FileNotFoundError) and "<Code>NoSuchBucket<" not in said:
