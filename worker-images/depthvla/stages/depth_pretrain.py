@@ -89,8 +89,8 @@ def run(job: Job, config: Config) -> None:
         if job.rank != 0:
             return
         save_model(job.output("model"), "depth-expert", size, weights)
-        judged = build(lambda: DepthExpert(size), weights, "model")
-        pred = predict(judged, scenes.held_out.images)
+        judged = build(lambda: DepthExpert(size), weights, "model").to(device)
+        pred = predict(judged, scenes.held_out.images, device)
         results = score_held_out(pred, scenes)
         show_held_out(job, pred, scenes, "held-out cameras: input, predicted depth, true depth")
         reached = results["depth.absrel.random_camera"]

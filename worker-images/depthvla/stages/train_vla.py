@@ -110,7 +110,7 @@ def run(job: Job, config: Config) -> None:
         if job.rank != 0:
             return
         write_policy(job, data, weights)
-        results = {f"loss.{k}": v for k, v in trained.losses.items()} | judge(job, size, weights, data.scenes)
+        results = {f"loss.{k}": v for k, v in trained.losses.items()} | judge(job, size, weights, data.scenes, device)
         summary = ", ".join(f"{k} {v:.3f}" for k, v in trained.losses.items()) or None
         job.events.artifact("policy", summary)
         job.events.done(results, summary)

@@ -48,16 +48,18 @@ class DepthLoss:
 
 
 @torch.inference_mode()
-def predict(look: Callable[[Tensor], Tensor], images: NDArray[np.uint8], batch: int = 32) -> NDArray[np.float32]:
+def predict(
+    look: Callable[[Tensor], Tensor], images: NDArray[np.uint8], device: torch.device, batch: int = 32
+) -> NDArray[np.float32]:
     """Metres ``[N, H, W]`` of pictures uint8 ``[N, H, W, 3]``, in batches of one fixed shape: what is predicted for
     a picture doesn't depend on the others.
 
     Args:
-        look: pictures -> log metres, in host memory.
+        look: pictures -> log metres, both on the device.
     """
     out = []
     for start in range(0, len(images), batch):
         part = images[start : start + batch]
         padded = np.concatenate((part, np.zeros((batch - len(part), *part.shape[1:]), np.uint8)))
-        out.append(look(torch.from_numpy(padded)).exp()[: len(part)].numpy())
+        out.append(look(torch.from_numpy(padded).to(device)).exp()[: len(part)].cpu().numpy())
     return np.concatenate(out) if out else np.zeros((0, *images.shape[1:3]), np.float32)

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from depthvla.data.augment import FOR_ACTIONS, PLAIN
@@ -279,11 +280,15 @@ def write_policy(job: Job, data: JointData, weights: dict[str, Tensor]) -> None:
         job.events.warning(f"{len(pairs)} pairs of words share a number, the policy can't tell them apart: {shown}")
 
 
-def judge(job: Job, size: ModelConfig, weights: dict[str, Tensor], scenes: SceneData | None) -> dict[str, float]:
+def judge(
+    job: Job, size: ModelConfig, weights: dict[str, Tensor], scenes: SceneData | None, device: torch.device
+) -> dict[str, float]:
     """What joint training left of the depth expert: AbsRel on held-out scenes; nothing without either."""
     if not size.predicts_depth or scenes is None or not len(scenes.held_out):
         return {}
     model = build(lambda: DepthVLA(size), weights, "policy")
-    pred = predict(model.look, scenes.held_out.images)
+    # Behind the block mask the depth expert looks alone: there is no need for the rest beside what was trained.
+    (model.depth if model.depth is not None and size.block_mask else model).to(device)
+    pred = predict(model.look, scenes.held_out.images, device)
     show_held_out(job, pred, scenes, "after joint training: input, predicted depth, true depth")
     return score_held_out(pred, scenes)
