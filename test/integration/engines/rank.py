@@ -64,10 +64,12 @@ def leave(code: str) -> None:
 
 
 def differ() -> None:
-    """Rank 0 ends well; 1 with 3, once the others are there; 2 with 75 and 3 by SIGKILL, when told to end."""
+    """Rank 0 ends well; then 1 with 3, once the others are there; 2 with 75 and 3 by SIGKILL, when told to end."""
     if RANK == 1:
         for other in (2, 3):
             meet(f"there.{other}", "r")
+        while not (HERE / "exit.0.json").exists():
+            time.sleep(0.005)
         sys.exit(3)
     if RANK > 1:
         on(signal.SIGTERM, lambda: sys.exit(75) if RANK == 2 else os.kill(os.getpid(), signal.SIGKILL))
