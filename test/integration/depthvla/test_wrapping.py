@@ -12,6 +12,7 @@ from depthvla.model.units import layers, units
 from depthvla.runtime.distributed import check_precision
 from depthvla.runtime.failure import WorkerError
 from depthvla.runtime.wrapping import compile_each, recompute
+from small_model import SMALL
 
 
 def gradients(model: DepthVLA) -> tuple[dict[str, Tensor], int]:
@@ -35,6 +36,12 @@ def gradients(model: DepthVLA) -> tuple[dict[str, Tensor], int]:
         loss = velocity.square().sum() + prefix.log_depth.square().sum()
     loss.backward()  # type: ignore[no-untyped-call]
     return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}, kept
+
+
+@pytest.fixture
+def small() -> ModelConfig:
+    torch.manual_seed(0)
+    return SMALL
 
 
 def twins(small: ModelConfig) -> tuple[DepthVLA, DepthVLA]:
