@@ -10,8 +10,8 @@ for tier in "${@:-unit}"; do
   printf '\n── %s tests\n' "$tier"
   vitest run --project "$tier" || failed="$failed $tier/vitest"
   if [ -n "$(find "test/$tier" -name 'test_*.py' 2>/dev/null | head -n 1)" ]; then
-    # Unit tests share nothing: several processes, a file in one of them. Others start processes of their own.
-    case $tier in unit) share='-n auto --maxprocesses 4 --dist loadfile' ;; *) share= ;; esac
+    # Unit tests share nothing: several processes, which take from each other. Others start processes of their own.
+    case $tier in unit) share='-n auto --maxprocesses 4 --dist worksteal' ;; *) share= ;; esac
     # shellcheck disable=SC2086
     .venv/bin/python -m pytest $share "test/$tier" || failed="$failed $tier/pytest"
   fi
