@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from depthvla.data.augment import FOR_ACTIONS, FOR_DEPTH, Augmentation, augment
 from depthvla.data.frames import RgbdFrame
-from depthvla.data.pictures import fit_depth, fit_image, fit_intrinsics
+from depthvla.data.pictures import cut_intrinsics, fit_depth, fit_image, middle
 
 INTRINSICS = np.array([[150, 0, 79], [0, 155, 61], [0, 0, 1]], np.float32)
 HEIGHT, WIDTH = 120, 160
@@ -47,7 +47,7 @@ def test_without_augmentation_it_is_the_middle_square(tmp_path) -> None:  # type
     before, after = frame(), augment(frame(), Augmentation(), 48, np.random.default_rng(0))
     assert_array_equal(after.image, fit_image(before.image, 48))
     assert_array_equal(after.depth, fit_depth(before.depth, 48))
-    assert_array_equal(after.intrinsics, fit_intrinsics(INTRINSICS, HEIGHT, WIDTH, 48))
+    assert_array_equal(after.intrinsics, cut_intrinsics(INTRINSICS, middle(HEIGHT, WIDTH), 48))
 
 
 def test_frames_with_actions_are_never_mirrored_and_those_for_depth_are_half_of_the_time() -> None:

@@ -78,8 +78,3 @@ def fit_depth(depth: NDArray[P], size: int) -> NDArray[P]:
     """The middle square of depth ``[H, W]``, of a picture of the same size, at ``[size, size]``."""
     height, width = depth.shape
     return cut_depth(depth, (height, width), middle(height, width), size)
-
-
-def fit_intrinsics(intrinsics: NDArray[np.float32], height: int, width: int, size: int) -> NDArray[np.float32]:
-    """Intrinsics ``[3, 3]`` of a picture ``[height, width]`` after `fit_image`."""
-    return cut_intrinsics(intrinsics, middle(height, width), size)

@@ -15,7 +15,7 @@ from depthvla.data.episodes import LazyFrames
 from depthvla.data.frames import RgbdFrame, SceneRef
 
 # Rooms and tables: where the middle one of all depths lies outside, the unit is another than the format's.
-_NEAREST, _FARTHEST = 0.03, 300.0
+NEAREST, FARTHEST = 0.03, 300.0
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ def view_problem(depth: tuple[int, ...], picture: tuple[int, int]) -> str | None
 def unit_problem(measured: NDArray[np.float32]) -> str | None:
     """Whether these depths, all measured, can be metres of rooms and tables."""
     middle = float(np.median(measured))
-    if middle < _NEAREST:
+    if middle < NEAREST:
         return f"half of all depths are below {middle:.3g} m: in metres, where millimetres are expected?"
-    if middle > _FARTHEST:
+    if middle > FARTHEST:
         return f"half of all depths are above {middle:,.0f} m: in millimetres, where metres are expected?"
     return None

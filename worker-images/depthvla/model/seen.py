@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from depthvla.data.reading import FARTHEST, NEAREST
 from depthvla.model.config import ModelConfig
 from depthvla.runtime.failure import WorkerError
-
-NEAR, FAR = 0.03, 300.0
-"""Metres that the middle of a depth map lies between; outside, its unit is another."""
 
 
 def check_image(field: str, image: object, size: int) -> NDArray[np.uint8]:
@@ -64,7 +62,7 @@ def check_depth(field: str, depth: object, size: int) -> NDArray[np.float32]:
     measured = metres[metres > 0]
     if not measured.size:
         raise invalid(field, "no pixel is measured")
-    if not NEAR <= (middle := float(np.median(measured))) <= FAR:
+    if not NEAREST <= (middle := float(np.median(measured))) <= FARTHEST:
         raise invalid(field, f"its middle is {middle:.3g}: not metres")
     return metres
 
