@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { OrchestrateError } from '../errors.ts'
 import { AttemptExit } from '../protocol/exit-record.ts'
+import type { JobFile } from '../protocol/job-file.ts'
 import type { Launch } from './engine.ts'
 
 /**
@@ -56,7 +57,7 @@ export async function readExit(directory: string): Promise<AttemptExit | null> {
 }
 
 /** Writes all that a launcher needs. Secrets go to a file of their own, which it removes at the end. */
-export async function writeJob(directory: string, { job, secrets }: Launch): Promise<void> {
+export async function writeJob(directory: string, job: JobFile, secrets: Launch['secrets']): Promise<void> {
   await writable(directory, async () => {
     await mkdir(directory, { recursive: true })
     const secretsPath = Object.keys(secrets).length > 0 ? join(directory, 'secrets.json') : null

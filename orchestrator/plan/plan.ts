@@ -1,16 +1,7 @@
+import type { JobCode, JobInput } from '../protocol/job-order.ts'
 import type { CheckpointPolicy, Json, Resources, Retry } from '../spec/pipeline.ts'
 
-/** What an input of a job is: an output of another job, or data from outside with its fingerprint. */
-export type JobInput =
-  | { kind: 'job'; key: string; output: string; format: string | null }
-  | { kind: 'data'; name: string; path: string; format: string | null; fingerprint: string }
-
-/** Code of a job: the files that were hashed, and only they, make its snapshot. */
-export type JobCode = {
-  digest: string
-  /** Place in the snapshot -> SHA-256 of the content. */
-  files: Record<string, string>
-}
+export type { JobCode, JobInput }
 
 /** Everything that the content key is made of, part by part, so that `cache why` can say which part differs. */
 export type KeyParts = {

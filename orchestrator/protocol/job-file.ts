@@ -64,10 +64,13 @@ export const JobFile = z.strictObject({
   cache: z.strictObject({ path: z.string(), bytes: z.int().min(1) }).optional(),
   /** Names of outputs; each is a folder `outputs/<name>/` in the attempt directory, collected after exit 0. */
   outputs: z.array(z.string()),
+  /** Of all nodes together: as many on each. */
   ranks: z.int().min(1),
-  /** CPU cores for the whole attempt on this host. */
+  /** Left out: one. */
+  nodes: z.int().min(1).optional(),
+  /** CPU cores for the whole attempt on each node. */
   cores: z.int().min(1),
-  /** CUDA device ids of this host, one per rank, or none. */
+  /** CUDA device ids of this host, one per rank, or none, where the scheduler of the place hands them out. */
   gpus: z.array(z.string()),
   store: StoreAddress,
   /** Checkpoints go under `<prefix>/checkpoints/<step>/` in the store. */

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { hostCapacity } from '../engines/host-capacity.ts'
-import { LocalEngine } from '../engines/local.ts'
+import { LocalEngine } from '../engines/local/local.ts'
+import { hostFolders } from '../engines/prepare/host-folders.ts'
+import { prepare } from '../engines/prepare/prepare.ts'
 import { faultPoint } from '../fault-point.ts'
 import { Capacity } from '../ledger/capacity.ts'
 import type { RedisLink } from '../ledger/connect-redis.ts'
@@ -64,7 +66,17 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     went: (error) => storeWent('journal', error),
   })
   undo.push(() => journal.stop())
-  const engine = new LocalEngine({ stateDir: settings.stateDir, python: settings.python, log })
+  const folders = hostFolders(settings.stateDir, settings)
+  const engine = new LocalEngine({
+    stateDir: settings.stateDir,
+    python: settings.python,
+    prepare: async (order) => {
+      const job = await prepare(store, folders, order)
+      await control.awake() // that may have taken long
+      return job
+    },
+    log,
+  })
   undo.push(() => engine.close())
   engine.warmUp()
   const secrets = new Secrets()

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readClaim } from '../../orchestrator/engines/attempt-directory.ts'
-import { isRunning, sendSignal } from '../../orchestrator/engines/processes.ts'
+import { isRunning, sendSignal } from '../../orchestrator/engines/local/processes.ts'
 
 /** A rank that lives, as the kernel shows it: nothing here asks the control plane. */
 export type LivingRank = { pid: number; attempt: string; rank: number }

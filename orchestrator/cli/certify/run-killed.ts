@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { pidsOf, sendSignal } from '../../engines/processes.ts'
+import { pidsOf, sendSignal } from '../../engines/local/processes.ts'
 import type { JobFile } from '../../protocol/job-file.ts'
 import type { WorkerEvent } from '../../protocol/worker-event.ts'
 import { readEvents } from './follow-events.ts'

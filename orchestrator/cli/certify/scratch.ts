@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../../engines/engine.ts'
-import { LocalEngine } from '../../engines/local.ts'
+import { LocalEngine } from '../../engines/local/local.ts'
+import { prepared } from '../../engines/prepare/prepare.ts'
 
 /** A folder in the state directory with an engine of its own; gone afterwards, unless it is to be kept. */
 export async function inScratch<T>(
@@ -12,7 +13,7 @@ export async function inScratch<T>(
   await mkdir(parent, { recursive: true, mode: 0o700 })
   const scratch = await mkdtemp(join(parent, 'twins-'))
   const warn = (_: unknown, message?: string) => void process.stderr.write(`orchestrate: ${message}\n`)
-  const engine = new LocalEngine({ stateDir: scratch, python, log: { warn } })
+  const engine = new LocalEngine({ stateDir: scratch, python, prepare: prepared, log: { warn } })
   try {
     return await work(scratch, engine)
   } finally {

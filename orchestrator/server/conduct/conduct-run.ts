@@ -57,10 +57,12 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
 }
 
 /** That nobody can look at curves is no reason for a run to wait. */
-async function showMetrics({ aggregates, settings, log }: Context, { submitted }: Run, key: string): Promise<void> {
-  const shards = aggregates.jobs.get(key)?.planned.shards
-  if (!submitted.metrics || shards === undefined) return
-  await linkMetrics(settings.stateDir, submitted, key, shards).catch((error: unknown) =>
+async function showMetrics(context: Context, { submitted }: Run, key: string): Promise<void> {
+  const { aggregates, settings, log } = context
+  const planned = aggregates.jobs.get(key)?.planned
+  if (!submitted.metrics || planned === undefined) return
+  const folders = { stateDir: settings.stateDir, curves: context.engine(planned.pool).metrics }
+  await linkMetrics(folders, submitted, planned).catch((error: unknown) =>
     log.warn({ err: error, run: submitted.run, job: key }, 'its metrics are not linked to from the folder of the run'),
   )
 }

@@ -1,16 +1,13 @@
-import { join } from 'node:path'
 import { OrchestrateError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import { limits } from '../../limits.ts'
-import type { JobFile, MetricsFile } from '../../protocol/job-file.ts'
+import type { JobOrder } from '../../protocol/job-order.ts'
 import { isBlocking } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, Outcome } from '../../run/job-events.ts'
 import type { Run } from '../../run/run.ts'
-import { materialiseCode } from '../../store/code.ts'
 import { availableManifests } from '../../store/marks.ts'
-import { jobMetricsFolder, metricsName } from '../metrics-folders.ts'
-import { bringInputs } from './bring-inputs.ts'
+import { metricsName } from '../metrics-folders.ts'
 import type { Context } from './context.ts'
 import { workerEnv } from './worker-env.ts'
 
@@ -25,9 +22,8 @@ export async function launch(context: Context, job: Job, shard: number, fence: n
   if (seen?.state === 'unknown') throw new Error(`can't tell whether ${attempt.attempt} runs`)
   if (seen === undefined || seen.state === 'unclaimed') {
     try {
-      const file = await jobFile(context, job, attempt)
-      await context.control.awake() // that may have taken long
-      await engine.launch({ job: file, env: workerEnv(), secrets: secretsOf(context, job) })
+      const order = await orderOf(context, job, attempt)
+      await engine.launch({ job: order, env: workerEnv(), secrets: secretsOf(context, job) })
     } catch (error) {
       // The store's trouble isn't the job's: the look is tried again, and says why it waits.
       if (error instanceof OrchestrateError && /^(STORE_|CONTROL_LOST$)/.test(error.code)) throw error
@@ -72,17 +68,12 @@ function outcomeOf(error: JobError, cause: unknown): Outcome {
   return mistake ? { kind: 'misused', error } : { kind: 'crashed', error, by: 'outside' }
 }
 
-async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<JobFile> {
+async function orderOf(context: Context, job: Job, attempt: Attempt): Promise<JobOrder> {
   const { settings, store } = context
   const { planned, key } = job
   const { shard, fence } = attempt
-  const [code, inputs] = await Promise.all([
-    materialiseCode(store, planned.code, join(settings.stateDir, 'code')),
-    bringInputs(context, job),
-  ])
-  faultPoint('inputs-staged')
-  const [word, ...rest] = planned.command
-  const metrics = metricsOf(context, job, shard)
+  const { nodes, ranks, time, memory } = planned.resources
+  const metrics = metricsOf(context, job)
   return {
     protocol: 1,
     attempt: attempt.attempt,
@@ -91,16 +82,15 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     shard,
     shards: planned.shards,
     fence,
-    command: [word === 'python' ? settings.python : (word ?? ''), ...rest],
-    code,
+    command: planned.command,
+    code: planned.code,
     entry: planned.entry,
     config: planned.config,
-    inputs,
-    ...(planned.stream?.length
-      ? { cache: { path: join(settings.stateDir, 'streams'), bytes: settings.streamCache } }
-      : {}),
+    inputs: planned.inputs,
+    ...(planned.stream?.length ? { stream: planned.stream } : {}),
     outputs: Object.keys(planned.outputs),
-    ranks: planned.resources.ranks,
+    ranks,
+    ...(nodes > 1 ? { nodes } : {}),
     cores: attempt.cores,
     gpus: attempt.gpus,
     store: settings.store,
@@ -109,27 +99,25 @@ async function jobFile(context: Context, job: Job, attempt: Attempt): Promise<Jo
     resume: await availableManifests(store, key, shard, attempt.resume),
     checkpoint: { every: planned.checkpoint.every },
     grace: limits.daemon.grace / 1000,
-    time: planned.resources.time,
-    memory: planned.resources.memory,
+    time,
+    memory,
     logBytes: LOG_BYTES,
-    ...(metrics === null ? {} : { metrics }),
-    secrets:
-      secretNames(context, job).length > 0
-        ? join(context.engine(planned.pool).directory(attempt.attempt), 'secrets.json')
-        : null,
+    ...(metrics === null ? {} : { metrics: { ...metrics, name: shardName(metrics.name, planned.shards, shard) } }),
+    secrets: null,
   }
 }
 
+const shardName = (name: string, shards: number, shard: number): string => (shards === 1 ? name : `${name}.s${shard}`)
+
 /** What any of the runs that want it asked for. */
-function metricsOf(context: Context, job: Job, shard: number): MetricsFile | null {
+function metricsOf(context: Context, job: Job) {
   const asking = runsOf(context, job).flatMap(({ submitted }) =>
     submitted.metrics ? [{ ...submitted.metrics, name: metricsName(submitted, job.key) }] : [],
   )
   const first = asking[0]
   if (first === undefined) return null
   return {
-    folder: jobMetricsFolder(context.settings.stateDir, job.key, shard),
-    name: job.planned.shards === 1 ? first.name : `${first.name}.s${shard}`,
+    name: first.name,
     tensorboard: asking.some(({ tensorboard }) => tensorboard),
     wandb: asking.find(({ wandb }) => wandb !== null)?.wandb ?? null,
   }

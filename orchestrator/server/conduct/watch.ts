@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Signal } from '../../engines/engine.ts'
+import { metricsFolder } from '../../engines/prepare/prepare.ts'
 import { faultPoint } from '../../fault-point.ts'
 import { limits } from '../../limits.ts'
 import { classifyExit } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, StopReason } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
-import { jobMetricsFolder } from '../metrics-folders.ts'
 import type { Context } from './context.ts'
 import { isDiskFull } from './is-disk-full.ts'
 import { listened } from './listened.ts'
@@ -101,7 +101,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
   )
   context.archive.add({
     directory,
-    metrics: jobMetricsFolder(context.settings.stateDir, key, shard),
+    metrics: metricsFolder(engine.metrics, key, shard),
     fence,
     prefix: `jobs/${key}/s${shard}/${fence}/logs`,
   })

@@ -1,7 +1,7 @@
 import { readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { sendSignal } from '../../../orchestrator/engines/processes.ts'
+import { sendSignal } from '../../../orchestrator/engines/local/processes.ts'
 
 const Hello = z.object({ type: z.literal('hello'), pid: z.int() })
 const Progress = z.object({ type: z.literal('progress'), t: z.number(), step: z.number() })

@@ -1,5 +1,5 @@
 import type { Client } from '../../../orchestrator/cli/client/client.ts'
-import { sendSignal } from '../../../orchestrator/engines/processes.ts'
+import { sendSignal } from '../../../orchestrator/engines/local/processes.ts'
 import { submitFile, writePipeline } from '../../support/pipelines.ts'
 import { until } from '../../support/until.ts'
 import { Arm } from '../overhead/arm.ts'

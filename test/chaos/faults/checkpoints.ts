@@ -1,4 +1,4 @@
-import { sendSignal } from '../../../orchestrator/engines/processes.ts'
+import { sendSignal } from '../../../orchestrator/engines/local/processes.ts'
 import { listCheckpoints } from '../../../orchestrator/store/checkpoints.ts'
 import type { Store } from '../../../orchestrator/store/store.ts'
 import { type Fault, now, pick } from '../fault.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { sendSignal } from '../../../orchestrator/engines/processes.ts'
+import { sendSignal } from '../../../orchestrator/engines/local/processes.ts'
 import { between, type Fault, now } from '../fault.ts'
 import { serves } from '../recovery.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { sendSignal } from '../../../orchestrator/engines/processes.ts'
+import { sendSignal } from '../../../orchestrator/engines/local/processes.ts'
 import { between, type Fault, now, pick, type Strike, type Struck } from '../fault.ts'
 import { childrenOf, livingProcesses } from '../processes.ts'
 import { replaced, resumed, trainsOn } from '../recovery.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Engine, Launch } from '../../../orchestrator/engines/engine.ts'
-import { pidsOf } from '../../../orchestrator/engines/processes.ts'
+import { pidsOf } from '../../../orchestrator/engines/local/processes.ts'
 import type { AttemptExit } from '../../../orchestrator/protocol/exit-record.ts'
 import type { JobFile } from '../../../orchestrator/protocol/job-file.ts'
 import { WorkerEvent } from '../../../orchestrator/protocol/worker-event.ts'
@@ -340,7 +340,7 @@ export function engineContract(name: string, makePlace: () => Promise<Place>): v
           CUDA_VISIBLE_DEVICES: '',
           OMP_NUM_THREADS: '2',
           ORCHESTRATE_ATTEMPT_DIR: engine.directory(attempt),
-          PYTHONPATH: launch.job.code,
+          PYTHONPATH: ranksFolder,
           PYTHONUNBUFFERED: '1',
           PYTHONHASHSEED: '0',
           FOR_THE_WORKER: 'yes',
@@ -348,7 +348,7 @@ export function engineContract(name: string, makePlace: () => Promise<Place>): v
         expect(fact.env).not.toHaveProperty('DAEMON_SECRET')
         expect(Object.keys(fact.env).length).toBeLessThan(24)
         // SIGUSR1 and SIGUSR2 by contract; SIGPIPE and SIGXFSZ are Python's own doing.
-        expect(fact).toMatchObject({ cwd: realpathSync(launch.job.code), ignored: [10, 12, 13, 25], blocked: [] })
+        expect(fact).toMatchObject({ cwd: realpathSync(ranksFolder), ignored: [10, 12, 13, 25], blocked: [] })
         expect(fact).toMatchObject({ stdin: '', leader: true, secrets: { TOKEN: 'hush' }, mode: 0o600 })
       }
       delete process.env.DAEMON_SECRET

@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { LocalEngine } from '../../../orchestrator/engines/local.ts'
-import { pidsOf } from '../../../orchestrator/engines/processes.ts'
+import { LocalEngine } from '../../../orchestrator/engines/local/local.ts'
+import { pidsOf } from '../../../orchestrator/engines/local/processes.ts'
+import { prepared } from '../../../orchestrator/engines/prepare/prepare.ts'
 import type { Place } from './contract.ts'
 
 /** An interpreter of the machine will do: neither launcher nor ranks use a package. */
@@ -21,7 +22,7 @@ export async function localPlace(): Promise<Place & { stateDir: string }> {
   return {
     stateDir,
     python,
-    engine: () => new LocalEngine({ stateDir, python, log }),
+    engine: () => new LocalEngine({ stateDir, python, prepare: prepared, log }),
     close: async () => {
       const left = readdirSync(join(stateDir, 'attempts')).flatMap((name) =>
         pidsOf(join(stateDir, 'attempts', name), null),

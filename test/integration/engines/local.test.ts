@@ -4,9 +4,11 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LauncherClaim } from '../../../orchestrator/engines/attempt-directory.ts'
-import type { Engine, Launch } from '../../../orchestrator/engines/engine.ts'
-import { LocalEngine } from '../../../orchestrator/engines/local.ts'
-import { isRunning, pidsOf } from '../../../orchestrator/engines/processes.ts'
+import type { Engine } from '../../../orchestrator/engines/engine.ts'
+import { LocalEngine } from '../../../orchestrator/engines/local/local.ts'
+import { isRunning, pidsOf } from '../../../orchestrator/engines/local/processes.ts'
+import { prepared } from '../../../orchestrator/engines/prepare/prepare.ts'
+import type { JobFile } from '../../../orchestrator/protocol/job-file.ts'
 import { engineContract, never, newAttempt, rankJob, untilWritten } from './contract.ts'
 import { localPlace, log, python } from './local-place.ts'
 
@@ -24,7 +26,7 @@ describe('local processes', () => {
   const claimOf = (attempt: string): LauncherClaim =>
     JSON.parse(readFileSync(join(engine.directory(attempt), 'claim'), 'utf8'))
   const look = async (attempt: string, from = engine) => (await from.observe([attempt])).get(attempt)
-  const start = async (what: string[], patch: Partial<Launch['job']> = {}) => {
+  const start = async (what: string[], patch: Partial<JobFile> = {}) => {
     const launch = rankJob(python, what, patch)
     await engine.launch({ ...launch, secrets: { TOKEN: 'hush' } })
     for (let rank = 0; rank < launch.job.ranks; rank++)
@@ -49,11 +51,11 @@ describe('local processes', () => {
     process.kill(claimOf(attempt).pid, 'SIGKILL')
     await Promise.all(ended)
     await untilNobody(attempt)
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
     expect(existsSync(join(engine.directory(attempt), 'secrets.json'))).toBe(false)
     await engine.signal(attempt, 'SIGKILL')
     await engine.launch(rankJob(python, ['started'], { attempt }))
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
   test('a guardian that is killed is replaced', async () => {
@@ -73,7 +75,7 @@ describe('local processes', () => {
     process.kill(guardian, 'SIGKILL')
     process.kill(claimOf(attempt).pid, 'SIGKILL')
     await place.engine().ended(attempt, never())
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
   test('ranks without launcher and guardian still count as running, and can be killed', async () => {
@@ -91,7 +93,7 @@ describe('local processes', () => {
     await other.signal(attempt, 'SIGKILL')
     await ended
     await untilNobody(attempt)
-    expect(await look(attempt, other)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt, other)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
   test('a launcher that does not answer is killed after a while, with its ranks', async () => {
@@ -100,7 +102,7 @@ describe('local processes', () => {
     await engine.signal(attempt, 'SIGKILL')
     expect(await look(attempt)).toEqual({ state: 'running' })
     await engine.ended(attempt, never())
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
   test('an attempt outlives the control plane that launched it, and a new one takes it over', async () => {
@@ -141,7 +143,7 @@ describe('local processes', () => {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     mkdirSync(engine.directory(attempt), { recursive: true })
     writeFileSync(join(engine.directory(attempt), 'claim'), JSON.stringify({ pid: process.pid, boot, start, ...patch }))
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
     await engine.signal(attempt, 'SIGKILL')
     await engine.ended(attempt, never())
   })
@@ -149,6 +151,7 @@ describe('local processes', () => {
   test('a claim that can not be understood makes the attempt unknown, never over', async () => {
     const warnings: unknown[] = []
     const calm = new LocalEngine({
+      prepare: prepared,
       stateDir: place.stateDir,
       python,
       log: { warn: (...args: unknown[]) => warnings.push(args) },
@@ -193,7 +196,7 @@ describe('local processes', () => {
     ['LAUNCH_FAILED', { python: '/bin/false' }],
     ['STATE_UNWRITABLE', { stateDir: '/dev/null/state' }],
   ])('a launch that can not succeed is a %s', async (code, patch) => {
-    const broken = new LocalEngine({ stateDir: place.stateDir, python, log, ...patch })
+    const broken = new LocalEngine({ stateDir: place.stateDir, python, prepare: prepared, log, ...patch })
     await expect(broken.launch(rankJob(python, ['wait']))).rejects.toMatchObject({ code, exit: 4 })
   })
 })

@@ -53,7 +53,7 @@ test.each([
   ['orchestrator/errors.ts', "export { x } from './spec/cells.ts'", 'errors imports spec'],
   ['orchestrator/store/s3.ts', "import '../ledger/keys.ts'", 'store imports ledger'],
   ['orchestrator/server/views/why.ts', "import {\n  a,\n  b,\n} from '../../cli/print.ts'", 'server imports cli'],
-  ['orchestrator/engines/local.ts', "const x = await import('../server/daemon.ts')", 'engines imports server'],
+  ['orchestrator/engines/local/local.ts', "const x = await import('../../server/daemon.ts')", 'engines imports server'],
   [
     'orchestrator/run/job.ts',
     "import { readFile } from 'node:fs/promises'",
@@ -62,7 +62,7 @@ test.each([
   ['orchestrator/report/table.ts', "import { writeFileSync } from 'node:fs'", 'report is pure, and imports node:fs'],
   ['orchestrator/server/submit.ts', "import { Queue } from 'bullmq'", 'server imports bullmq, which is for queue'],
   ['orchestrator/server/submit.ts', "import { Redis } from 'ioredis'", 'ioredis, which is for ledger and queue'],
-  ['orchestrator/engines/local.ts', "import { S3Client } from '@aws-sdk/client-s3'", 'which is for store'],
+  ['orchestrator/engines/local/local.ts', "import { S3Client } from '@aws-sdk/client-s3'", 'which is for store'],
   ['orchestrator/cli/main.ts', "import { bare } from '../../test/support/daemon.ts'", 'not part of the control plane'],
   ['orchestrator/attic/old.ts', '', "no room of the house is called 'attic'"],
 ])('%s with %j is found out', (path, text, message) => {

@@ -19,7 +19,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   store: [...FLOORS, 'protocol'],
   ledger: [...FLOORS, 'protocol'],
   queue: [...FLOORS, 'protocol', 'ledger'],
-  engines: [...FLOORS, 'protocol', 'store', 'ledger', 'queue'],
+  engines: [...FLOORS, 'protocol', 'spec', 'store', 'ledger', 'queue'],
   server: [...FLOORS, ...THINKING, ...DOING],
   cli: [...FLOORS, ...THINKING, ...DOING, 'server'],
 }

@@ -3,10 +3,10 @@ import { open, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { OrchestrateError } from '../errors.ts'
-import { faultPoint } from '../fault-point.ts'
+import { OrchestrateError } from '../../errors.ts'
+import { faultPoint } from '../../fault-point.ts'
 
-const launcher = fileURLToPath(new URL('../../worker-images/launcher/__main__.py', import.meta.url))
+const launcher = fileURLToPath(new URL('../../../worker-images/launcher/__main__.py', import.meta.url))
 
 /**
  * Starts a launcher that outlives this process, and returns when it has claimed the attempt or found it claimed.

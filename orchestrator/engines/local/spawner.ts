@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { faultPoint } from '../fault-point.ts'
+import { faultPoint } from '../../fault-point.ts'
 import { launchFailed, minimalEnvironment } from './start-launcher.ts'
 
-const program = fileURLToPath(new URL('../../worker-images/launcher/spawner.py', import.meta.url))
+const program = fileURLToPath(new URL('../../../worker-images/launcher/spawner.py', import.meta.url))
 
 type Asked = { answered: (word: 'claimed or taken' | { end: string } | null) => void; ended: () => void }
 

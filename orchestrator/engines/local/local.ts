@@ -2,10 +2,11 @@ import { watch } from 'node:fs'
 import { access, mkdir, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Logger } from 'pino'
-import { faultPoint } from '../fault-point.ts'
-import { claimPath, hasCode, readClaim, readExit, removeSecrets, revokeClaim, writeJob } from './attempt-directory.ts'
-import { isLocked, untilUnlocked } from './claim-lock.ts'
-import type { Engine, Launch, Observation, RankProcess, Signal } from './engine.ts'
+import { faultPoint } from '../../fault-point.ts'
+import { claimPath, hasCode, readClaim, readExit, removeSecrets, revokeClaim, writeJob } from '../attempt-directory.ts'
+import { isLocked, untilUnlocked } from '../claim-lock.ts'
+import type { Engine, Launch, Observation, RankProcess, Signal } from '../engine.ts'
+import type { Prepare } from '../prepare/prepare.ts'
 import { attemptDirectoriesInUse, isRunning, killTree, rankProcesses, sendSignal } from './processes.ts'
 import { Spawner } from './spawner.ts'
 import { startLauncher } from './start-launcher.ts'
@@ -14,6 +15,7 @@ export type LocalEngineOptions = {
   stateDir: string
   /** Interpreter for the launcher; 3.11 or later, nothing else is asked of it. */
   python: string
+  prepare: Prepare
   log: Pick<Logger, 'warn'>
 }
 
@@ -23,6 +25,9 @@ const KILL_TAKES_MS = 5_000
 /** Runs attempts as processes of this machine. All that it must know is in their directories, so a new one takes over. */
 export class LocalEngine implements Engine {
   readonly kind = 'local'
+  readonly writes = 'told'
+  readonly metrics: string
+  readonly #prepare: Prepare
   readonly #attempts: string
   readonly #python: string
   readonly #spawner: Spawner
@@ -31,8 +36,10 @@ export class LocalEngine implements Engine {
   /** Launchers that this process has started itself: their end is told without asking. */
   readonly #launchers = new Map<string, Promise<void>>()
 
-  constructor({ stateDir, python, log }: LocalEngineOptions) {
+  constructor({ stateDir, python, prepare, log }: LocalEngineOptions) {
     this.#attempts = resolve(stateDir, 'attempts')
+    this.metrics = resolve(stateDir, 'job-metrics')
+    this.#prepare = prepare
     this.#python = python
     this.#spawner = new Spawner(python)
     this.#log = log
@@ -64,7 +71,7 @@ export class LocalEngine implements Engine {
     const { attempt } = launch.job
     const directory = this.directory(attempt)
     if (await readClaim(directory)) return
-    await writeJob(directory, launch)
+    await writeJob(directory, await this.#prepare(launch.job), launch.secrets)
     faultPoint('job-file-written')
     const { exited } =
       (await this.#spawner.start(directory, launch.env)) ?? (await startLauncher(this.#python, directory, launch.env))
@@ -91,9 +98,9 @@ export class LocalEngine implements Engine {
       if (claim === null) return { state: 'unclaimed' }
       if (claim === 'revoked') return { state: 'revoked' }
       const exit = await readExit(directory)
-      if (exit) return { state: 'exited', exit }
+      if (exit) return { state: 'exited', exit, end: null }
       if (isRunning(claim) || (await isLocked(claimPath(directory)))) return { state: 'running' }
-      return { state: 'exited', exit: await readExit(directory) } // it may have been written just now
+      return { state: 'exited', exit: await readExit(directory), end: null } // it may have been written just now
     } catch (error) {
       this.#log.warn({ attempt, err: error }, 'attempt could not be observed')
       return { state: 'unknown' }
@@ -136,6 +143,9 @@ export class LocalEngine implements Engine {
     const { state } = await this.#look(attempt)
     return state === 'revoked' || state === 'exited' ? state : 'running'
   }
+
+  /** It waits for nobody: whoever launched it has started it. */
+  async started(): Promise<void> {}
 
   /** An attempt that nobody has claimed yet is waited for; one that was revoked, or forgotten, is over. */
   async ended(attempt: string, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { hasCode, type LauncherClaim } from './attempt-directory.ts'
-import type { RankProcess } from './engine.ts'
+import { hasCode, type LauncherClaim } from '../attempt-directory.ts'
+import type { RankProcess } from '../engine.ts'
 
 let boot: string | undefined
 
