@@ -53,6 +53,10 @@ const errors = {
     hint: 'redis/redis.log in the state directory says more; check its free space and permissions',
   },
   REDIS_DENIED: { exit: 4, hint: 'check the user and password in REDIS_URL, and what they may do' },
+  REDIS_UNTRUSTED: {
+    exit: 4,
+    hint: 'set ORCHESTRATE_REDIS_CA to the certificate of the authority that signed it; where it asks for one of yours, ORCHESTRATE_REDIS_CERT and ORCHESTRATE_REDIS_KEY',
+  },
   REDIS_UNWRITABLE: {
     exit: 4,
     hint: 'give it memory (maxmemory) and disk to spare, and use a primary, not a replica; attempts go on, and all else as soon as it takes writes',

@@ -4,6 +4,7 @@ import { limits, reconnectPause } from '../limits.ts'
 import { type Keys, keysOf } from './keys.ts'
 import { parseRedisAddress, type RedisOptions, redactAddress } from './redis-address.ts'
 import { asRedisError } from './redis-errors.ts'
+import { redisTls } from './redis-tls.ts'
 
 /** A Redis that was found fit to use. */
 export type RedisLink = {
@@ -35,7 +36,7 @@ export async function connectRedis(
   onError: (error: Error) => void = () => {},
 ): Promise<RedisLink> {
   const options: RedisOptions = {
-    ...parseRedisAddress(address),
+    ...parseRedisAddress(address, redisTls()),
     connectTimeout: limits.redis.connect,
     connectionName: 'orchestrate',
   }

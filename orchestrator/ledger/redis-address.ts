@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from 'node:tls'
 import type { RedisOptions as AllOptions } from 'ioredis'
 import { OrchestrateError } from '../errors.ts'
 
@@ -6,9 +7,9 @@ export type RedisOptions = Omit<AllOptions, 'replyMapping'>
 
 /**
  * What ioredis needs to reach an address: `redis://` or `rediss://` (TLS) with user, password and database as usual,
- * or a unix socket as an absolute path or `unix:///path?db=n`.
+ * or a unix socket as an absolute path or `unix:///path?db=n`. `tls`: certificates, for `rediss://`.
  */
-export function parseRedisAddress(address: string): RedisOptions {
+export function parseRedisAddress(address: string, tls: ConnectionOptions = {}): RedisOptions {
   if (address.startsWith('/')) return { path: address }
   const url = URL.canParse(address) ? new URL(address) : null
   if (url?.protocol === 'unix:')
@@ -28,7 +29,7 @@ export function parseRedisAddress(address: string): RedisOptions {
     db,
     ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
     ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
-    ...(url.protocol === 'rediss:' ? { tls: {} } : {}),
+    ...(url.protocol === 'rediss:' ? { tls } : {}),
   }
 }
 

@@ -19,6 +19,7 @@ function codeOf(message: string): ErrorCode {
   if (/^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/i.test(message)) return 'REDIS_DENIED'
   // Redis 6 wraps what a script ran into: "ERR Error running script …: -OOM command not allowed …".
   if (/(^|: -)(READONLY|OOM|MISCONF|NOREPLICAS)\b/.test(message)) return 'REDIS_UNWRITABLE'
+  if (/certificate|altnames|self-signed/i.test(message)) return 'REDIS_UNTRUSTED'
   return 'REDIS_UNREACHABLE'
 }
 
