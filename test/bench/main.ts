@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util'
 import { type Bench, machine } from './bench.ts'
 import { data } from './data/data.ts'
+import { dispatch } from './dispatch/dispatch.ts'
 import { withLab } from './lab.ts'
 import { model } from './model/model.ts'
 import { overhead } from './overhead/overhead.ts'
 import { recovery } from './recovery/recovery.ts'
 
 /** One for each claim about speed that an issue makes. */
-const benches: Record<string, Bench> = { data, model, overhead, recovery }
+const benches: Record<string, Bench> = { data, dispatch, model, overhead, recovery }
 
 const { values, positionals } = parseArgs({
   options: { seed: { type: 'string', default: '0' }, part: { type: 'string', multiple: true, default: [] } },

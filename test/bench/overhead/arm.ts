@@ -2,6 +2,7 @@ import { readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { sendSignal } from '../../../orchestrator/engines/local/processes.ts'
+import { processorTime } from '../processor-time.ts'
 
 const Hello = z.object({ type: z.literal('hello'), pid: z.int() })
 const Progress = z.object({ type: z.literal('progress'), t: z.number(), step: z.number() })
@@ -36,14 +37,9 @@ export class Arm {
     this.#send('SIGCONT', [...this.pids(), ...this.#around.toReversed()])
   }
 
-  /** Milliseconds of processor time that what is around the ranks has taken so far. Linux counts it in ticks of 10 ms. */
+  /** Milliseconds of processor time that what is around the ranks has taken so far. */
   spentAround(): number {
-    const ticks = this.#around.map((pid) => {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return Number(fields[11]) + Number(fields[12])
-    })
-    return ticks.reduce((sum, count) => sum + count, 0) * 10
+    return this.#around.map(processorTime).reduce((sum, ms) => sum + ms, 0)
   }
 
   /** Of the ranks that have said hello. */

@@ -10,10 +10,10 @@ import type { JobFile } from '../../../orchestrator/protocol/job-file.ts'
 import { root } from '../../support/spawn-daemon.ts'
 import { until } from '../../support/until.ts'
 import { type Goal, table } from '../bench.ts'
+import { readJobFile } from '../by-hand.ts'
 import type { Lab } from '../lab.ts'
 import { bounds, mean, median, random } from '../statistics.ts'
 import { Arm } from './arm.ts'
-import { readJobFile } from './by-hand.ts'
 
 /** Pairs of processes: as many as begin in this time, but two at least. */
 const ROUNDS_BEGIN_MS = 210_000

@@ -2,8 +2,8 @@ import type { Client } from '../../../orchestrator/cli/client/client.ts'
 import { sendSignal } from '../../../orchestrator/engines/local/processes.ts'
 import { submitFile, writePipeline } from '../../support/pipelines.ts'
 import { until } from '../../support/until.ts'
+import { now } from '../by-hand.ts'
 import { Arm } from '../overhead/arm.ts'
-import { now } from '../overhead/by-hand.ts'
 
 /** Milliseconds from the signal until the ledger had the end of the attempt, and until the next one did its first step. */
 export type Replaced = { detected: number; again: number }

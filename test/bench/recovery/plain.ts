@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Queue } from 'bullmq'
 import { startRedis } from '../../../orchestrator/ledger/start-redis.ts'
+import { now } from '../by-hand.ts'
 import type { Lab } from '../lab.ts'
-import { now } from '../overhead/by-hand.ts'
 
 export type Plain = {
   /** A process with a worker for each of the queues; resolves when they listen. */

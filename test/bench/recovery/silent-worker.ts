@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { now } from '../overhead/by-hand.ts'
+import { now } from '../by-hand.ts'
 import type { Plain } from './plain.ts'
 
 /** Milliseconds from the signal until the job was found to have no worker, and until another has begun it again. */
