@@ -1,18 +1,15 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LauncherClaim } from '../../../orchestrator/engines/attempt-directory.ts'
-import type { Engine } from '../../../orchestrator/engines/engine.ts'
+import type { Engine, Launch } from '../../../orchestrator/engines/engine.ts'
 import { LocalEngine } from '../../../orchestrator/engines/local/local.ts'
 import { isRunning, pidsOf } from '../../../orchestrator/engines/local/processes.ts'
-import { prepared } from '../../../orchestrator/engines/prepare/prepare.ts'
-import type { JobFile } from '../../../orchestrator/protocol/job-file.ts'
-import { engineContract, never, newAttempt, rankJob, untilWritten } from './contract.ts'
-import { localPlace, log, python } from './local-place.ts'
-
-engineContract('local', localPlace)
+import { endOf, ends, never, newAttempt, rankJob, untilReady } from './contract/lab.ts'
+import { localPlace, python } from './contract/local-place.ts'
+import { log } from './contract/log.ts'
 
 describe('local processes', () => {
   let place: Awaited<ReturnType<typeof localPlace>>
@@ -26,11 +23,10 @@ describe('local processes', () => {
   const claimOf = (attempt: string): LauncherClaim =>
     JSON.parse(readFileSync(join(engine.directory(attempt), 'claim'), 'utf8'))
   const look = async (attempt: string, from = engine) => (await from.observe([attempt])).get(attempt)
-  const start = async (what: string[], patch: Partial<JobFile> = {}) => {
+  const start = async (what: string[], patch: Partial<Launch['job']> = {}) => {
     const launch = rankJob(python, what, patch)
     await engine.launch({ ...launch, secrets: { TOKEN: 'hush' } })
-    for (let rank = 0; rank < launch.job.ranks; rank++)
-      await untilWritten(engine, launch.job.attempt, `stdout.${rank}.log`, 'ready\n')
+    await untilReady(engine, launch.job.attempt, launch.job.ranks)
     return launch.job.attempt
   }
   /** The launcher's own child, which watches over its end; the other children are ranks. */
@@ -51,11 +47,11 @@ describe('local processes', () => {
     process.kill(claimOf(attempt).pid, 'SIGKILL')
     await Promise.all(ended)
     await untilNobody(attempt)
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
     expect(existsSync(join(engine.directory(attempt), 'secrets.json'))).toBe(false)
     await engine.signal(attempt, 'SIGKILL')
     await engine.launch(rankJob(python, ['started'], { attempt }))
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
   })
 
   test('a guardian that is killed is replaced', async () => {
@@ -75,7 +71,7 @@ describe('local processes', () => {
     process.kill(guardian, 'SIGKILL')
     process.kill(claimOf(attempt).pid, 'SIGKILL')
     await place.engine().ended(attempt, never())
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
   })
 
   test('ranks without launcher and guardian still count as running, and can be killed', async () => {
@@ -93,7 +89,7 @@ describe('local processes', () => {
     await other.signal(attempt, 'SIGKILL')
     await ended
     await untilNobody(attempt)
-    expect(await look(attempt, other)).toEqual({ state: 'exited', exit: null, end: null })
+    expect(await look(attempt, other)).toEqual({ state: 'exited', exit: null })
   })
 
   test('a launcher that does not answer is killed after a while, with its ranks', async () => {
@@ -102,27 +98,7 @@ describe('local processes', () => {
     await engine.signal(attempt, 'SIGKILL')
     expect(await look(attempt)).toEqual({ state: 'running' })
     await engine.ended(attempt, never())
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
-  })
-
-  test('an attempt outlives the control plane that launched it, and a new one takes it over', async () => {
-    const launch = rankJob(python, ['listen'], { ranks: 2 })
-    const { attempt } = launch.job
-    const program = join(import.meta.dirname, 'control-plane.ts')
-    const first = spawn(process.execPath, [program, place.stateDir, python, JSON.stringify(launch)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    expect(`${(await once(first.stdout, 'data'))[0]}`).toBe('launched\n')
-    first.kill('SIGKILL')
-    await once(first, 'exit')
-
-    await engine.launch(launch) // what a new control plane does when it isn't sure
-    for (const rank of [0, 1]) await untilWritten(engine, attempt, `stdout.${rank}.log`, 'ready\n')
-    expect(await look(attempt)).toEqual({ state: 'running' })
-    const ended = engine.ended(attempt, never())
-    await engine.signal(attempt, 'SIGTERM')
-    await ended
-    expect(await look(attempt)).toMatchObject({ exit: { cause: 'signal', ranks: [{ code: 75 }, { code: 75 }] } })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
   })
 
   test('the launcher leads a session of its own, so that Ctrl-C in a terminal does not reach it', async () => {
@@ -131,6 +107,27 @@ describe('local processes', () => {
     expect(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])).toBe(claimOf(attempt).pid)
     await engine.signal(attempt, 'SIGKILL')
     await engine.ended(attempt, never())
+  })
+
+  test('outputs are folders of the attempt, and inputs folders where it runs: two shards are joined', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'numbers-'))
+    const code = join(import.meta.dirname, '../../fixtures/foreign-worker')
+    const patch = { code, command: [python, 'worker.py'], ranks: 2, shards: 2 }
+    const config = { steps: 5, delay_ms: 0, fail_at: null, exit: 1 }
+    for (const shard of [0, 1]) {
+      const launch = rankJob(python, [], { ...patch, entry: 'count', config, outputs: ['numbers'], shard })
+      await engine.launch(launch)
+      expect(ends(await endOf(engine, launch.job.attempt))).toEqual([0, 0])
+      execFileSync('cp', ['-r', `${engine.directory(launch.job.attempt)}/outputs/numbers/.`, folder])
+    }
+    expect(readdirSync(folder).sort()).toEqual(['0.txt', '1.txt'])
+    const inputs = { numbers: { path: folder, format: 'numbers', digest: 'd' } }
+    const launch = rankJob(python, [], { ...patch, shards: 1, entry: 'join', inputs, outputs: ['joined'] })
+    await engine.launch(launch)
+    expect(ends(await endOf(engine, launch.job.attempt))).toEqual([0, 0])
+    const joined = join(engine.directory(launch.job.attempt), 'outputs/joined/0.txt')
+    expect(readFileSync(joined, 'utf8')).toBe('0\n1\n2\n3\n4\n')
+    rmSync(folder, { recursive: true })
   })
 
   test.each([
@@ -143,7 +140,7 @@ describe('local processes', () => {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     mkdirSync(engine.directory(attempt), { recursive: true })
     writeFileSync(join(engine.directory(attempt), 'claim'), JSON.stringify({ pid: process.pid, boot, start, ...patch }))
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
     await engine.signal(attempt, 'SIGKILL')
     await engine.ended(attempt, never())
   })
@@ -151,7 +148,6 @@ describe('local processes', () => {
   test('a claim that can not be understood makes the attempt unknown, never over', async () => {
     const warnings: unknown[] = []
     const calm = new LocalEngine({
-      prepare: prepared,
       stateDir: place.stateDir,
       python,
       log: { warn: (...args: unknown[]) => warnings.push(args) },
@@ -196,7 +192,7 @@ describe('local processes', () => {
     ['LAUNCH_FAILED', { python: '/bin/false' }],
     ['STATE_UNWRITABLE', { stateDir: '/dev/null/state' }],
   ])('a launch that can not succeed is a %s', async (code, patch) => {
-    const broken = new LocalEngine({ stateDir: place.stateDir, python, prepare: prepared, log, ...patch })
+    const broken = new LocalEngine({ stateDir: place.stateDir, python, log, ...patch })
     await expect(broken.launch(rankJob(python, ['wait']))).rejects.toMatchObject({ code, exit: 4 })
   })
 })

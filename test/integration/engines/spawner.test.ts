@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import type { Engine } from '../../../orchestrator/engines/engine.ts'
-import { never, newAttempt, rankJob, untilWritten } from './contract.ts'
-import { localPlace, python } from './local-place.ts'
+import { never, newAttempt, rankJob, untilWritten } from './contract/lab.ts'
+import { localPlace, python } from './contract/local-place.ts'
 
 const fieldOf = (pid: number, field: number): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -6,16 +6,24 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(os.environ["ORCHESTRATE_ATTEMPT_DIR"])
 RANK = int(os.environ["RANK"])
+EVENTS = HERE / f"events.{RANK}.jsonl"
 
 
 def say(text: str) -> None:
     print(text, flush=True)
+
+
+def tell(line: str) -> None:
+    """A line among the events: unlike other files, these go wherever the attempt's control plane is."""
+    with EVENTS.open("a") as file:
+        file.write(f"{line}\n")
 
 
 def on(number: int, action: Callable[[], None]) -> None:
@@ -44,6 +52,25 @@ def listen() -> None:
     on(signal.SIGUSR2, lambda: say("SIGUSR2"))
     on(signal.SIGTERM, lambda: sys.exit(75))
     wait()
+
+
+def talk(code: str = "75") -> None:
+    """Writes a word wherever it can; SIGUSR1 brings the second, SIGTERM the last."""
+
+    def word(which: str) -> None:
+        tell(f"{which} word of {RANK}")
+        print(f"{which} word of {RANK}", file=sys.stderr, flush=True)
+        say(f"{which} word of {RANK}")
+
+    def leave_with_a_word() -> None:
+        word("last")
+        sys.exit(int(code))
+
+    on(signal.SIGUSR1, lambda: word("second"))
+    on(signal.SIGTERM, leave_with_a_word)
+    word("first")
+    while True:
+        signal.pause()
 
 
 def stubborn() -> None:
@@ -87,19 +114,36 @@ def die() -> None:
 
 
 def started() -> None:
-    with (HERE / "started").open("a") as file:
-        file.write(f"{os.getpid()}\n")
+    tell(f"started as {os.getpid()}")
     wait()
 
 
 def breed(how: str) -> None:
     """Leaves a child in its group, one in a session of its own, and one that has forgotten its environment."""
-    sleep = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+    sleep = [sys.executable, "-S", "-c", "import time; time.sleep(600)", HERE.name]
     subprocess.Popen(sleep)
     subprocess.Popen(sleep, start_new_session=True)
     subprocess.Popen(sleep, process_group=0, env={})
     if how == "wait":
         wait()
+
+
+def litter() -> None:
+    """Leaves a file where temporary ones go."""
+    path = Path(tempfile.gettempdir()) / f"{HERE.name}-litter"
+    path.write_text("not cleaned up")
+    say(str(path))
+    wait()
+
+
+def eat(most: str) -> None:
+    """Takes more and more memory, 16 MiB at a time."""
+    taken = []
+    while len(taken) << 24 < int(most):
+        taken.append(b"x" * (1 << 24))
+        time.sleep(0.01)
+    say("full")
+    wait()
 
 
 def flood(lines: str) -> None:
@@ -123,14 +167,12 @@ def describe() -> None:
         "leader": os.getpgrp() == os.getpid(),
         "secrets": json.loads(secrets.read_text()) if secrets.exists() else None,
         "mode": secrets.stat().st_mode & 0o777 if secrets.exists() else None,
-        "at": time.time(),
+        "files": sorted(path.name for path in Path().iterdir()),
     }
-    (HERE / f"facts.{RANK}.json").write_text(json.dumps(facts))
+    tell(json.dumps(facts))
 
 
 what, *arguments = sys.argv[1:]
-if what in ("leave", "breed", "flood"):
-    {"leave": leave, "breed": breed, "flood": flood}[what](arguments[0])
-else:
-    plain = (wait, listen, stubborn, freeze, differ, die, started, describe)
-    {action.__name__: action for action in plain}[what]()
+actions: list[Callable[..., None]] = [wait, listen, talk, stubborn, freeze, leave, differ, die, started, breed]
+actions += [litter, eat, flood, describe]
+{action.__name__: action for action in actions}[what](*arguments)
