@@ -7,6 +7,7 @@ import type { LauncherClaim } from '../../../orchestrator/engines/attempt-direct
 import type { Engine, Launch } from '../../../orchestrator/engines/engine.ts'
 import { LocalEngine } from '../../../orchestrator/engines/local/local.ts'
 import { isRunning, pidsOf } from '../../../orchestrator/engines/local/processes.ts'
+import { prepared } from '../../../orchestrator/engines/prepare/prepare.ts'
 import { endOf, ends, never, newAttempt, rankJob, untilReady } from './contract/lab.ts'
 import { localPlace, python } from './contract/local-place.ts'
 import { log } from './contract/log.ts'
@@ -47,11 +48,11 @@ describe('local processes', () => {
     process.kill(claimOf(attempt).pid, 'SIGKILL')
     await Promise.all(ended)
     await untilNobody(attempt)
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
     expect(existsSync(join(engine.directory(attempt), 'secrets.json'))).toBe(false)
     await engine.signal(attempt, 'SIGKILL')
     await engine.launch(rankJob(python, ['started'], { attempt }))
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
   test('a guardian that is killed is replaced', async () => {
@@ -71,7 +72,7 @@ describe('local processes', () => {
     process.kill(guardian, 'SIGKILL')
     process.kill(claimOf(attempt).pid, 'SIGKILL')
     await place.engine().ended(attempt, never())
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
   test('ranks without launcher and guardian still count as running, and can be killed', async () => {
@@ -89,7 +90,7 @@ describe('local processes', () => {
     await other.signal(attempt, 'SIGKILL')
     await ended
     await untilNobody(attempt)
-    expect(await look(attempt, other)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt, other)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
   test('a launcher that does not answer is killed after a while, with its ranks', async () => {
@@ -98,7 +99,7 @@ describe('local processes', () => {
     await engine.signal(attempt, 'SIGKILL')
     expect(await look(attempt)).toEqual({ state: 'running' })
     await engine.ended(attempt, never())
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
   test('the launcher leads a session of its own, so that Ctrl-C in a terminal does not reach it', async () => {
@@ -140,7 +141,7 @@ describe('local processes', () => {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     mkdirSync(engine.directory(attempt), { recursive: true })
     writeFileSync(join(engine.directory(attempt), 'claim'), JSON.stringify({ pid: process.pid, boot, start, ...patch }))
-    expect(await look(attempt)).toEqual({ state: 'exited', exit: null })
+    expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
     await engine.signal(attempt, 'SIGKILL')
     await engine.ended(attempt, never())
   })
@@ -150,6 +151,7 @@ describe('local processes', () => {
     const calm = new LocalEngine({
       stateDir: place.stateDir,
       python,
+      prepare: prepared,
       log: { warn: (...args: unknown[]) => warnings.push(args) },
     })
     const attempt = newAttempt()
@@ -192,7 +194,7 @@ describe('local processes', () => {
     ['LAUNCH_FAILED', { python: '/bin/false' }],
     ['STATE_UNWRITABLE', { stateDir: '/dev/null/state' }],
   ])('a launch that can not succeed is a %s', async (code, patch) => {
-    const broken = new LocalEngine({ stateDir: place.stateDir, python, log, ...patch })
+    const broken = new LocalEngine({ stateDir: place.stateDir, python, prepare: prepared, log, ...patch })
     await expect(broken.launch(rankJob(python, ['wait']))).rejects.toMatchObject({ code, exit: 4 })
   })
 })

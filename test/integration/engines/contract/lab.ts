@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import { vi } from 'vitest'
 import type { Engine, Launch } from '../../../../orchestrator/engines/engine.ts'
 import type { AttemptExit } from '../../../../orchestrator/protocol/exit-record.ts'
-import type { JobFile } from '../../../../orchestrator/protocol/job-file.ts'
+import type { JobOrder } from '../../../../orchestrator/protocol/job-order.ts'
 import type { Place } from './place.ts'
 
 /** Names that no other run of the suite uses: containers and Slurm jobs are named after attempts. */
 export const newAttempt = () => `a-${randomBytes(5).toString('hex')}-1`
 
 /** An attempt that runs `rank.py <what>` in each of its ranks. */
-export function rankJob(python: string, what: string[], patch: Partial<JobFile> = {}): Launch {
-  const job: JobFile = {
+export function rankJob(python: string, what: string[], patch: Partial<JobOrder> = {}): Launch {
+  const job: JobOrder = {
     protocol: 1,
     attempt: newAttempt(),
     job: 'k'.repeat(64),
@@ -104,17 +104,17 @@ export class Lab {
     return this.#engine
   }
 
-  job(what: string[], patch: Partial<JobFile> = {}): Launch {
+  job(what: string[], patch: Partial<JobOrder> = {}): Launch {
     return rankJob(this.place.python, what, patch)
   }
 
-  async start(what: string[], patch: Partial<JobFile> = {}): Promise<string> {
+  async start(what: string[], patch: Partial<JobOrder> = {}): Promise<string> {
     const launch = this.job(what, patch)
     await this.engine.launch(launch)
     return launch.job.attempt
   }
 
-  async startReady(what: string[], patch: Partial<JobFile> = {}): Promise<string> {
+  async startReady(what: string[], patch: Partial<JobOrder> = {}): Promise<string> {
     const attempt = await this.start(what, patch)
     await untilReady(this.engine, attempt, patch.ranks)
     return attempt

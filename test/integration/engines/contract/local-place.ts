@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { LocalEngine } from '../../../../orchestrator/engines/local/local.ts'
+import { prepared } from '../../../../orchestrator/engines/prepare/prepare.ts'
 import { log } from './log.ts'
 import type { Place } from './place.ts'
 import { processesOf } from './processes-of.ts'
@@ -19,7 +20,7 @@ export async function localPlace(): Promise<Place & { stateDir: string }> {
     stateDir,
     python,
     engine: () => {
-      const engine = new LocalEngine({ stateDir, python, log })
+      const engine = new LocalEngine({ stateDir, python, prepare: prepared, log })
       engines.push(engine)
       return engine
     },

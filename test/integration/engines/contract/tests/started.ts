@@ -2,6 +2,18 @@ import { expect, test } from 'vitest'
 import { endOf, ends, type Lab, look, never } from '../lab.ts'
 
 export function started(lab: Lab): void {
+  test('a start can be waited for, by another engine too', async () => {
+    const launch = lab.job(['wait'])
+    const { attempt } = launch.job
+    await lab.engine.launch(launch)
+    for (const engine of [lab.engine, lab.place.engine()]) {
+      await engine.started(attempt, never())
+      expect((await look(engine, attempt))?.state).toBe('running')
+    }
+    await lab.kill(attempt)
+    for (const engine of [lab.engine, lab.place.engine()]) await engine.started(attempt, never())
+  })
+
   test('an end can be waited for before the start, by another engine too', async () => {
     const launch = lab.job(['leave', '0'])
     const ended = [lab.engine, lab.place.engine()].map((engine) => engine.ended(launch.job.attempt, never()))
