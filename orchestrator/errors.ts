@@ -74,6 +74,11 @@ const errors = {
     hint: 'run `npm run setup`, or set ORCHESTRATE_PYTHON to an interpreter that has them',
   },
   LAUNCH_FAILED: { exit: 4, hint: 'launcher.log in the attempt directory says more' },
+  CONTAINER_ENGINE_MISSING: {
+    exit: 4,
+    hint: 'install podman (Debian: apt-get install podman), or Docker and start its daemon; `orchestrate doctor` asks again',
+  },
+  IMAGE_NOT_BUILT: { exit: 4, hint: 'the log named above has every line of the build' },
   DAEMON_UNREACHABLE: { exit: 4, hint: 'see the daemon log named above; `orchestrate doctor` checks the machine' },
   DAEMON_RUNNING: { exit: 4, hint: '`orchestrate stop` ends it; `orchestrate serve --standby` waits behind it' },
   FLOCK_MISSING: { exit: 4, hint: 'apt-get install util-linux' },

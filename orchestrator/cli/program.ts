@@ -32,6 +32,7 @@ export const commands: Entry[] = [
     summary: 'compare Redis with the store, and mend it',
     load: () => import('./commands/recover.ts'),
   },
+  { name: 'image', summary: 'build the image of container pools', load: () => import('./commands/image.ts') },
   { name: 'schema', summary: 'the JSON Schema of pipeline files', load: () => import('./commands/schema.ts') },
   {
     name: 'serve',

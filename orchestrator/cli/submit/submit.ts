@@ -79,7 +79,11 @@ async function readPipeline(file: string): Promise<string> {
 
 const noWorker: WorkerDescription = { protocol: 1, name: '', command: ['false'], assets: [], entries: {} }
 
-async function readWorker(folder: string, named: string | null) {
+/** A worker's folder, as a pipeline in `folder` names it. */
+export async function readWorker(
+  folder: string,
+  named: string | null,
+): Promise<{ pack: WorkerPack; description: WorkerDescription; workerFolder: string }> {
   // Without a worker the file is wrong, and the check of the file says so, beside all else that is.
   if (named === null) return { pack: { files: {}, contents: new Map() }, description: noWorker, workerFolder: folder }
   const workerFolder = resolve(folder, named)
