@@ -29,8 +29,10 @@ export const AttemptExit = z.strictObject({
   endedAt: z.number(),
   /** Set when the launcher itself could not go on: bad job.json, no such command. */
   message: z.string().nullable(),
-  /** What kind of `message`, where waiting may help: DISK_FULL, GPU_BUSY. */
+  /** What kind of `message`, where waiting or another place may help: DISK_FULL, GPU_BUSY, NODE_BAD, NODE_LOST. */
   code: z.string().nullable().default(null),
+  /** Nodes that `message` blames. */
+  nodes: z.array(z.string()).default([]),
 })
 export type AttemptExit = z.infer<typeof AttemptExit>
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { BatchFile } from './batch-file.ts'
 import { AttemptExit, RankExit } from './exit-record.ts'
 import { JobFile } from './job-file.ts'
 import { Artifact, CheckpointManifest } from './manifest.ts'
@@ -7,6 +8,7 @@ import { WorkerEvent } from './worker-event.ts'
 
 const types = {
   'job-file': JobFile,
+  'batch-file': BatchFile,
   'worker-event': WorkerEvent,
   'rank-exit': RankExit,
   'attempt-exit': AttemptExit,

@@ -21,6 +21,7 @@ function exit(ranks: RankExit[], patch: Partial<AttemptExit> = {}): AttemptExit 
     endedAt: 1,
     message: null,
     code: null,
+    nodes: [],
     ...patch,
   }
 }
