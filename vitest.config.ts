@@ -1,7 +1,14 @@
 import { defineConfig } from 'vitest/config'
 
 const tier = (name: string, testTimeout: number, maxWorkers: number) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, maxWorkers },
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout,
+    hookTimeout: testTimeout,
+    maxWorkers,
+    expect: { poll: { timeout: testTimeout / 2 } },
+  },
 })
 
 // Deadlines are generous: the machine may be slow for minutes, and no test is about speed.

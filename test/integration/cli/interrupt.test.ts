@@ -4,10 +4,11 @@ import { expect, test } from 'vitest'
 import { createClient } from '../../../orchestrator/cli/client/client.ts'
 import { socketPath } from '../../../orchestrator/ledger/socket-path.ts'
 import { until } from '../../support/daemon.ts'
+import { writeHeld } from '../../support/held.ts'
 import { writePipeline } from '../../support/pipelines.ts'
 import { freshOrchestrate } from './orchestrate.ts'
 
-const slow = '  slow: { entry: count, with: { steps: 400, delay_ms: 50 } }'
+const slow = '  slow: { entry: count, with: { steps: 100000, delay_ms: 50 } }'
 
 /** Resolves with the first line that matches. */
 async function untilSays(out: Readable | null, pattern: RegExp): Promise<string> {
@@ -47,15 +48,13 @@ test('Ctrl-C of one who only looks ends only the looking', async () => {
 
 test('a daemon that is killed under a run is started again by whoever looks on', async () => {
   const { state, orchestrate } = await freshOrchestrate()
-  const running = orchestrate(
-    'run',
-    await writePipeline('  slow: { entry: count, with: { steps: 100, delay_ms: 20 } }'),
-    '--json',
-  )
+  const { file, letGo } = await writeHeld('  slow: { entry: count, with: { steps: 100000, delay_ms: 20 } }')
+  const running = orchestrate('run', file, '--json')
   await untilSays(running.stderr, /slow running/)
   const client = createClient({ kind: 'socket', path: socketPath(state, 'daemon.sock') })
   await until(client, 'latest', (view) => (view.jobs[0]?.progress?.step ?? 0) > 3)
   process.kill((await client.health()).pid, 'SIGKILL')
+  await letGo('slow')
   const { exitCode, stdout } = await running
   expect(exitCode).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }] })

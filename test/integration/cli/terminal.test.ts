@@ -28,7 +28,7 @@ const plain = (text: string) => text.replaceAll(new RegExp(colour, 'g'), '')
 test('on a terminal the run is redrawn in place, no line is wider than the terminal, and the cursor comes back', async () => {
   const { state } = await freshOrchestrate()
   const file = await writePipeline(
-    '  slow: { entry: count, with: { steps: 40, delay_ms: 30 } }\n  after: { entry: join, inputs: { numbers: slow.numbers } }',
+    '  slow: { entry: count, with: { steps: 40, delay_ms: 100 } }\n  after: { entry: join, inputs: { numbers: slow.numbers } }',
   )
   const { screen, exitCode } = await inTerminal(state, `run ${file}`)
   expect(exitCode).toBe(0)

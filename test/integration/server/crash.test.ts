@@ -3,19 +3,21 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { untilExists } from '../../support/files.ts'
+import { submitHeld } from '../../support/held.ts'
 import { expectInvariants } from '../../support/invariants.ts'
-import { submitFile, submitStages, writePipeline } from '../../support/pipelines.ts'
+import { submitFile, writePipeline } from '../../support/pipelines.ts'
 
 test('a control plane that is killed leaves its workers at work, and the next one adopts them', async () => {
   const state = await makeState()
   const first = await startDaemon(state)
-  const { run } = await submitStages(
+  const { run, letGo } = await submitHeld(
     first.client,
-    '  slow: { entry: count, with: { steps: 150, delay_ms: 20 } }\n  after: { entry: join, inputs: { numbers: slow.numbers } }',
+    '  slow: { entry: count, with: { steps: 100000, delay_ms: 20 } }\n  after: { entry: join, inputs: { numbers: slow.numbers } }',
   )
   const running = await until(first.client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 5)
   await first.kill()
   const second = await startDaemon(state)
+  await letGo('slow')
   const view = await until(second.client, run, ended)
   await expectInvariants(second)
   expect(view.state).toBe('succeeded')
@@ -27,10 +29,11 @@ test('a control plane that is killed leaves its workers at work, and the next on
 test('an end that came while nobody looked is collected', async () => {
   const state = await makeState()
   const first = await startDaemon(state)
-  const { run } = await submitStages(first.client, '  short: { entry: count, with: { steps: 40, delay_ms: 10 } }')
-  const view = await until(first.client, run, (now) => (now.jobs[0]?.progress?.step ?? 0) > 1)
-  const attempt = (await first.client.job(view.jobs[0]?.key ?? '')).attemptList[0]
+  const stage = '  short: { entry: count, with: { steps: 100000, delay_ms: 10 } }'
+  const { run, letGo } = await submitHeld(first.client, stage)
+  const attempt = (await first.client.job('short', run)).attemptList[0]
   await first.kill()
+  await letGo('short')
   await untilExists(`${attempt?.directory}/exit.json`)
   const second = await startDaemon(state)
   expect(await until(second.client, run, ended)).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }] })
@@ -69,14 +72,15 @@ test('killed again and again at whatever it was doing, it launches nothing twice
 test('a Redis that comes back empty is rebuilt from the store, running attempts and all', async () => {
   const state = await makeState()
   const first = await startDaemon(state)
-  const { run } = await submitStages(
+  const { run, letGo } = await submitHeld(
     first.client,
-    '  slow: { entry: count, with: { steps: 200, delay_ms: 20 } }\n  after: { entry: join, inputs: { numbers: slow.numbers } }',
+    '  slow: { entry: count, with: { steps: 100000, delay_ms: 20 } }\n  after: { entry: join, inputs: { numbers: slow.numbers } }',
   )
   await until(first.client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 5)
   await first.stop()
   await rm(join(state, 'redis'), { recursive: true })
   const second = await startDaemon(state)
+  await letGo('slow')
   const view = await until(second.client, run, ended)
   await expectInvariants(second)
   expect(view).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }, { attempts: 1 }] })

@@ -50,10 +50,10 @@ testMounting(
     const troubles = async () => (await client.health()).troubles
     execFileSync('mount', ['-o', 'remount,ro', disk])
     const since = Date.now()
-    await expect.poll(troubles, { timeout: 60_000 }).toMatchObject([{ code: 'STORE_UNWRITABLE' }])
+    await expect.poll(troubles).toMatchObject([{ code: 'STORE_UNWRITABLE' }])
     expect((await troubles())[0]?.since).toBeGreaterThanOrEqual(since)
     execFileSync('mount', ['-o', 'remount,rw', disk])
-    await expect.poll(troubles, { timeout: 60_000 }).toEqual([])
+    await expect.poll(troubles).toEqual([])
   },
 )
 

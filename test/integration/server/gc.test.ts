@@ -10,7 +10,7 @@ test('the daemon collects by itself beside a training, whose worker is killed an
   const training = '{ steps: 400, delay_ms: 10 }'
   const stages = `  train: { entry: train, with: ${training}, checkpoint: { every: 5 steps }, retry: { backoff: 100ms } }`
   const { run } = await submitFile(client, await writeSavingPipeline(stages))
-  await until(client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 100)
+  await until(client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 20)
   const key = (await client.run(run)).jobs[0]?.key ?? expect.fail()
   const directory = (await client.job(key)).attemptList[0]?.directory ?? ''
   const [hello = ''] = (await readFile(join(directory, 'events.0.jsonl'), 'utf8')).split('\n')

@@ -109,7 +109,7 @@ def forget_the_others() -> None:
 test('control plane, Redis and workers that are stopped together, as on a laptop that sleeps, go on where they were', async () => {
   const state = await makeState()
   const { client, process: daemon } = await start(state)
-  const stage = 'count, with: { steps: 3, delay_ms: 2500 }, resources: { ranks: 2 }, hang: 7s'
+  const stage = 'count, with: { steps: 4, delay_ms: 2500 }, resources: { ranks: 2 }, hang: 7s'
   const { run } = await submitStages(client, `  slow: { entry: ${stage} }`)
   await until(client, run, (view) => view.jobs[0]?.progress?.step === 1)
   await pause(1200) // until it has been silent for a while

@@ -30,7 +30,7 @@ test('a run that asks for metrics has one folder of all its jobs, cached ones to
     expect(JSON.parse(text)).toMatchObject({ name, tensorboard: true, wandb: null })
     const key = first.jobs.find((job) => `${job.stage}[${job.cells[0]}]` === name)?.key
     const copy = join(state, `store/jobs/${key}/s0/1/logs/metrics/curve.1`)
-    await expect.poll(() => readFile(copy, 'utf8').catch(() => null), { timeout: 60_000 }).toBe(text)
+    await expect.poll(() => readFile(copy, 'utf8').catch(() => null)).toBe(text)
   }
 
   // With another sink, it is still the same job.

@@ -4,8 +4,18 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startRedis } from '../../../orchestrator/ledger/start-redis.ts'
 import { type Daemon, ended, makeState, startDaemon, until } from '../../support/daemon.ts'
 import { untilExists } from '../../support/files.ts'
-import { submitStages } from '../../support/pipelines.ts'
-import { busyStages, cutJournals, cutRedis, expectWhole, killRedis, redisPid, removeFiles } from './redis-lab.ts'
+import { submitHeld } from '../../support/held.ts'
+import { submitFile, submitStages, writePipeline } from '../../support/pipelines.ts'
+import {
+  busyStages,
+  cutJournals,
+  cutRedis,
+  ENDLESS,
+  expectWhole,
+  killRedis,
+  redisPid,
+  removeFiles,
+} from './redis-lab.ts'
 
 const cores = { ORCHESTRATE_CORES: '8' }
 
@@ -32,7 +42,8 @@ test('a Redis that is killed again and again under the daemon is started again, 
     expect((await until(daemon.client, second.run, ended)).state).toBe('succeeded')
   }
   const view = await until(daemon.client, run, ended)
-  expect(view).toMatchObject({ state: 'succeeded', troubles: [] })
+  expect(view.state).toBe('succeeded')
+  await expect.poll(async () => (await daemon.client.health()).troubles).toEqual([])
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
   await expectSound(daemon, state)
 })
@@ -40,10 +51,10 @@ test('a Redis that is killed again and again under the daemon is started again, 
 test('a Redis that comes back empty under the daemon gets everything back, and the run goes on', async () => {
   const state = await makeState()
   const daemon = await startDaemon(state, cores)
-  const { run } = await submitStages(daemon.client, busyStages())
-  await until(daemon.client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 5)
+  const { run, letGo } = await submitHeld(daemon.client, busyStages(ENDLESS))
   await removeFiles(state)
   await killRedis(state)
+  await letGo('first', 'other')
   const view = await until(daemon.client, run, ended)
   expect(view.state).toBe('succeeded')
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
@@ -57,11 +68,11 @@ test('a Redis that comes back empty under the daemon gets everything back, and t
 test('a Redis that comes back older under the daemon gets back what it lost, and nothing is launched twice', async () => {
   const state = await makeState()
   const daemon = await startDaemon(state, cores)
-  const first = await submitStages(daemon.client, busyStages())
-  await until(daemon.client, first.run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const first = await submitHeld(daemon.client, busyStages(ENDLESS))
   const second = await submitStages(daemon.client, busyStages(40))
-  await until(daemon.client, second.run, (view) => view.jobs.some((job) => job.state === 'running'))
+  await until(daemon.client, second.run, (view) => ended(view) || view.jobs.some((job) => job.state === 'running'))
   await cutRedis(state, 'job.defined', 3)
+  await first.letGo('first', 'other')
   for (const { run } of [first, second])
     expect((await until(daemon.client, run, ended)).jobs.map((job) => [job.state, job.attempts])).toEqual([
       ['succeeded', 2],
@@ -78,13 +89,14 @@ test('a Redis that comes back older under the daemon gets back what it lost, and
 test('a daemon that starts on a Redis that came back older puts back what it lost', async () => {
   const state = await makeState()
   const first = await startDaemon(state, cores)
-  const { run } = await submitStages(first.client, busyStages())
-  await until(first.client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const { run, letGo } = await submitHeld(first.client, busyStages(ENDLESS))
   await first.kill()
   await cutRedis(state, 'job.defined', 3)
+  await letGo('other')
   const second = await startDaemon(state, cores)
   const { before } = await second.client.recover()
   expect(before[0]).toMatchObject({ cause: 'start', store: 5, ledger: 2, restored: 3, replaced: 0, lost: 0 })
+  await letGo('first', 'other')
   const view = await until(second.client, run, ended)
   expect(view.state).toBe('succeeded')
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
@@ -94,19 +106,21 @@ test('a daemon that starts on a Redis that came back older puts back what it los
 test('attempts whose placement is in no ledger and no journal are found by their fences, whether they run or have ended', async () => {
   const state = await makeState()
   const first = await startDaemon(state, cores)
-  const { run } = await submitStages(first.client, busyStages(150).replace('151', '5'))
-  await until(first.client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const { run, letGo } = await submitHeld(first.client, busyStages(ENDLESS))
   const { attemptList } = await first.client.job('other', run)
   await first.kill()
   await killRedis(state)
   await removeFiles(state)
+  await letGo('other')
   await untilExists(`${attemptList[0]?.directory}/exit.json`)
   // The journal is up to a second behind: here it has nothing of what happened after the jobs were ready.
   await cutJournals(state, 'attempt.placed')
   const second = await startDaemon(state, cores)
   const { before, now } = await second.client.recover()
-  expect(before[0]).toMatchObject({ cause: 'start', ledger: 0, restored: 5, fences: 3, adopted: 3, lost: 0 })
+  expect(before[0]).toMatchObject({ cause: 'start', ledger: 0, restored: 5, fences: 3, adopted: 3 })
+  expect(before[0]).toMatchObject({ running: 2, exited: 1, lost: 0 })
   expect(now).toMatchObject({ cause: 'asked', restored: 0, tails: 0, adopted: 0 })
+  await letGo('first', 'other')
   const view = await until(second.client, run, ended)
   expect(view.state).toBe('succeeded')
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
@@ -133,12 +147,12 @@ test('where another control plane has had the store meanwhile, the store is beli
   for (const folder of [one, two]) onTestFinished(async () => (await startRedis(folder)).stop())
   const env = { ...cores, ORCHESTRATE_STORE: `file://${one}/store` }
   const first = await startDaemon(one, env)
-  const { run } = await submitStages(first.client, busyStages(30))
-  await until(first.client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const { run, letGo } = await submitHeld(first.client, busyStages(ENDLESS))
   await first.stop()
   // Its last moments never reached the store: to the next one they have not been.
   await cutJournals(one, 'attempt.placed')
   const second = await startDaemon(two, env)
+  await letGo('first', 'other')
   const view = await until(second.client, run, ended)
   expect(view.state).toBe('succeeded')
   await second.stop()
@@ -151,8 +165,8 @@ test('where another control plane has had the store meanwhile, the store is beli
 test('what still runs and nothing knows is asked to save and end, and the same work starts anew', async () => {
   const state = await makeState()
   const first = await startDaemon(state, cores)
-  const stages = '  slow: { entry: count, with: { steps: 100, delay_ms: 50 } }'
-  const { run } = await submitStages(first.client, stages)
+  const file = await writePipeline('  slow: { entry: count, with: { steps: 100000, delay_ms: 50 } }')
+  const { run } = await submitFile(first.client, file)
   await until(first.client, run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 1)
   const { attemptList } = await first.client.job('slow', run)
   await first.kill()
@@ -163,9 +177,11 @@ test('what still runs and nothing knows is asked to save and end, and the same w
   const exit = join(attemptList[0]?.directory ?? '', 'exit.json')
   await untilExists(exit)
   expect(JSON.parse(await readFile(exit, 'utf8'))).toMatchObject({ ranks: [{ code: 75 }] })
-  const again = await until(second.client, (await submitStages(second.client, stages)).run, ended)
-  expect(again).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }] })
-  expect((await second.client.job('slow', again.run)).attemptList).toMatchObject([{ fence: 2 }])
+  const again = await submitFile(second.client, file)
+  await until(second.client, again.run, (view) => (view.jobs[0]?.progress?.step ?? 0) > 1)
+  expect((await second.client.job('slow', again.run)).attemptList).toMatchObject([{ fence: 2, state: 'running' }])
+  await second.client.cancel(again.run, 'now')
+  await until(second.client, again.run, ended)
 })
 
 test('a store that holds nothing is one error', async () => {

@@ -8,7 +8,10 @@ import { startRedis } from '../../../orchestrator/ledger/start-redis.ts'
 import { appendSegment, listJournals, readJournal } from '../../../orchestrator/store/journal.ts'
 import { openStore } from '../../../orchestrator/store/open-store.ts'
 
-/** A few jobs that take a while, and one that needs them: something of everything is under way at any moment. */
+/** Steps that nothing comes to the end of. */
+export const ENDLESS = 100_000
+
+/** A few jobs that take a while, and two that need them: something of everything is under way at any moment. */
 export const busyStages = (steps = 60): string => `
   first: { entry: count, with: { steps: ${steps}, delay_ms: 20 }, shards: 2 }
   other: { entry: count, with: { steps: ${steps + 1}, delay_ms: 20 } }

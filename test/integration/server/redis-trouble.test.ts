@@ -4,15 +4,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectRedis } from '../../../orchestrator/ledger/connect-redis.ts'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { untilExists } from '../../support/files.ts'
+import { submitHeld } from '../../support/held.ts'
 import { submitStages } from '../../support/pipelines.ts'
-import { busyStages, expectWhole, killRedis, redisPid, redisSocket, removeFiles } from './redis-lab.ts'
+import { busyStages, ENDLESS, expectWhole, killRedis, redisPid, redisSocket, removeFiles } from './redis-lab.ts'
 
 test('a Redis that is full is said with since when, submissions are refused, training goes on, and all else when there is room', async () => {
   const state = await makeState()
   const daemon = await startDaemon(state, { ORCHESTRATE_CORES: '8' })
   const { client } = daemon
-  const { run } = await submitStages(client, busyStages(40))
-  await until(client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const { run, letGo } = await submitHeld(client, busyStages(ENDLESS))
   const admin = await connectRedis(redisSocket(state), 'admin')
   onTestFinished(() => admin.close())
   const filledAt = Date.now()
@@ -26,17 +27,13 @@ test('a Redis that is full is said with since when, submissions are refused, tra
   })
   expect((await client.why('first', run)).evidence[0]).toMatch(/^since .* \(REDIS_UNWRITABLE\); attempts go on$/)
   // Its workers end while nothing can be written down.
-  const steps = (view: Awaited<ReturnType<typeof client.run>>) => view.jobs.map((job) => job.progress?.step ?? 0)
-  await until(client, run, (view) =>
-    steps(view)
-      .slice(0, 2)
-      .every((step) => step >= 40),
-  )
+  await letGo('first', 'other')
+  for (const { directory } of (await client.job('first', run)).attemptList) await untilExists(`${directory}/exit.json`)
   expect((await client.health()).troubles).toMatchObject([{ code: 'REDIS_UNWRITABLE' }])
   await admin.redis.config('SET', 'maxmemory', '0')
   const view = await until(client, run, ended)
   expect(view.state).toBe('succeeded')
-  await expect.poll(async () => (await client.health()).troubles, { timeout: 60_000 }).toEqual([])
+  await expect.poll(async () => (await client.health()).troubles).toEqual([])
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
   expect((await daemon.client.invariants()).violations).toEqual([])
   await daemon.stop()
@@ -47,8 +44,7 @@ test('a Redis that answers nothing for a while holds up no question, and what en
   const state = await makeState()
   const daemon = await startDaemon(state, { ORCHESTRATE_CORES: '8' })
   const { client } = daemon
-  const { run } = await submitStages(client, busyStages(40))
-  await until(client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const { run, letGo } = await submitHeld(client, busyStages(ENDLESS))
   const pid = await redisPid(state)
   process.kill(pid, 'SIGSTOP')
   onTestFinished(() => {
@@ -60,6 +56,7 @@ test('a Redis that answers nothing for a while holds up no question, and what en
   expect((await client.run(run)).state).toBe('running')
   const { troubles } = await until(client, run, (view) => view.troubles.length > 0)
   expect(troubles).toMatchObject([{ code: 'REDIS_UNREACHABLE', what: expect.stringContaining('does not answer') }])
+  await letGo('first', 'other')
   // Nobody waits longer for an answer than a command may take.
   await expect(submitStages(client, '  new: { entry: count }')).rejects.toMatchObject({ code: 'REDIS_UNREACHABLE' })
   expect((await client.runs()).length).toBe(1)
@@ -68,7 +65,7 @@ test('a Redis that answers nothing for a while holds up no question, and what en
   const view = await until(client, run, ended)
   expect(view).toMatchObject({ state: 'succeeded' })
   // An append that was given up may have been carried out after all: then it is known again, and mirrored.
-  await expect.poll(async () => (await client.health()).troubles, { timeout: 60_000 }).toEqual([])
+  await expect.poll(async () => (await client.health()).troubles).toEqual([])
   expect(view.jobs.map((job) => job.attempts)).toEqual([2, 1, 1, 1])
   expect((await daemon.client.invariants()).violations).toEqual([])
   await daemon.stop()
@@ -79,13 +76,13 @@ test('a Redis of our own that can not be started again says why, and is there ag
   const state = await makeState()
   const daemon = await startDaemon(state, { ORCHESTRATE_CORES: '8' })
   const { client } = daemon
-  const { run } = await submitStages(client, busyStages(40))
-  await until(client, run, (view) => view.jobs.filter((job) => job.state === 'running').length >= 2)
+  const { run, letGo } = await submitHeld(client, busyStages(ENDLESS))
   await removeFiles(state)
   await writeFile(join(state, 'redis/appendonlydir'), 'in the way')
   await killRedis(state)
   const { troubles } = await until(client, run, (view) => view.troubles.some(({ code }) => code === 'REDIS_FAILED'))
   expect(troubles).toMatchObject([{ what: expect.stringContaining('Redis ended at its start') }])
+  await letGo('first', 'other')
   await removeFiles(state)
   const view = await until(client, run, ended)
   expect(view.state).toBe('succeeded')

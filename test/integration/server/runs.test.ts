@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { RunView } from '../../../orchestrator/server/api.ts'
 import { ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { writeHeld } from '../../support/held.ts'
 import { submitFile, submitStages, writePipeline, writeWorker } from '../../support/pipelines.ts'
 
 const states = (view: RunView) =>
@@ -93,7 +94,6 @@ test('two runs at once share their jobs and never hold more than there is', asyn
     submitFile(client, file),
     submitFile(client, file, { set: ['wide.with.steps=6'] }),
   ])
-  let seen = 0
   const watch = (run: string) =>
     until(client, run, (view) => {
       const cores = view.jobs
@@ -101,11 +101,9 @@ test('two runs at once share their jobs and never hold more than there is', asyn
         .reduce((sum, job) => sum + (job.stage === 'wide' ? 2 : 1), 0)
       expect(cores).toBeLessThanOrEqual(2)
       expect(view.pool.coresFree).toBeGreaterThanOrEqual(0)
-      seen += 1
       return ended(view)
     })
   const [first, second] = await Promise.all([watch(one.run), watch(two.run)])
-  expect(seen).toBeGreaterThan(2)
   expect([first.state, second.state]).toEqual(['succeeded', 'succeeded'])
   const shared = await client.job('shared', one.run)
   expect(shared.attemptList).toHaveLength(1)
@@ -116,7 +114,7 @@ test('a pending job says why it waits', async () => {
   const { client } = await startDaemon(await makeState(), { ORCHESTRATE_CORES: '1' })
   const { run } = await submitStages(
     client,
-    '  slow: { entry: count, with: { steps: 500, delay_ms: 20 } }\n  late: { entry: count, with: { steps: 4 } }',
+    '  slow: { entry: count, with: { steps: 100000, delay_ms: 20 } }\n  late: { entry: count, with: { steps: 4 } }',
   )
   const view = await until(client, run, (now) =>
     now.jobs.some((job) => job.state === 'ready' && /needs 1 core/.test(job.waits?.reason ?? '')),
@@ -129,7 +127,7 @@ test('a pending job says why it waits', async () => {
 
 test('cancelling saves and stops, leaves what another run wants, and a resume goes on', async () => {
   const { client } = await startDaemon(await makeState())
-  const file = await writePipeline('  slow: { entry: count, with: { steps: 100, delay_ms: 20 } }')
+  const { file, letGo } = await writeHeld('  slow: { entry: count, with: { steps: 100000, delay_ms: 20 } }')
   const [one, two] = [await submitFile(client, file), await submitFile(client, file)]
   await until(client, one.run, (view) => view.jobs[0]?.state === 'running')
   await client.cancel(one.run, 'save')
@@ -139,6 +137,7 @@ test('cancelling saves and stops, leaves what another run wants, and a resume go
   const cancelled = await until(client, two.run, ended)
   expect(cancelled.jobs[0]?.state).toBe('cancelled')
   await client.resume(two.run)
+  await letGo('slow')
   const resumed = await until(client, two.run, ended)
   expect(resumed).toMatchObject({ state: 'succeeded', jobs: [{ state: 'succeeded', attempts: 2 }] })
 })

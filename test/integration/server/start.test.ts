@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -60,9 +60,8 @@ test('what can never be placed is refused with its place in the file', async () 
 
 test('an on-demand daemon ends when it has nothing to do', async () => {
   const daemon = await startDaemon(await makeState(), { ORCHESTRATE_IDLE_S: '1' })
-  const exited: ChildProcess = daemon.process
-  await once(exited, 'exit')
-  expect(exited.exitCode).toBe(0)
+  await daemon.exited
+  expect(daemon.process.exitCode).toBe(0)
 })
 
 test('a secret reaches the worker and is nowhere in what the run leaves behind', async () => {

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { RunView } from '../../../orchestrator/server/api.ts'
 import { type Daemon, ended, makeState, startDaemon, until } from '../../support/daemon.ts'
+import { writeHeld } from '../../support/held.ts'
 import { expectInvariants } from '../../support/invariants.ts'
-import { submitFile, writeWorker } from '../../support/pipelines.ts'
+import { submitFile } from '../../support/pipelines.ts'
 import { spawnDaemon, spawnStandby } from '../../support/spawn-daemon.ts'
 import { testRedis } from '../ledger/redis.ts'
 
@@ -36,7 +37,7 @@ test('of many state directories that start at once on one store one acts, and th
 
 test('a standby takes over the state directory of a daemon that is killed, and its attempts go on', async () => {
   const state = await makeState()
-  const { file, starts } = await countingPipeline(state)
+  const { file, starts, letGo } = await countingPipeline(state)
   const owner = await startDaemon(join(state, 'state'))
   const { run } = await submitFile(owner.client, file)
   await until(owner.client, run, isTraining)
@@ -44,6 +45,7 @@ test('a standby takes over the state directory of a daemon that is killed, and i
   expect(standby.follows).toBe(`the daemon (pid ${owner.process.pid}) of ${join(state, 'state')}`)
   await owner.kill()
   const next = await standby.ready
+  await letGo('first')
   const view = await until(next.client, run, ended)
   expect(view).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 1 }, { attempts: 1 }] })
   expect(await starts()).toHaveLength(2)
@@ -57,7 +59,7 @@ test('a standby takes over the store of a daemon that is frozen, and that one en
 
 async function takeOverFrozen(settings: Record<string, string>): Promise<void> {
   const folder = await makeState()
-  const { file, starts } = await countingPipeline(folder)
+  const { file, starts, letGo } = await countingPipeline(folder)
   const env = { ...settings, ORCHESTRATE_STORE: `file://${folder}/store` }
   const owner = await startDaemon(join(folder, 'owner'), env)
   const { run } = await submitFile(owner.client, file)
@@ -69,12 +71,13 @@ async function takeOverFrozen(settings: Record<string, string>): Promise<void> {
   onTestFinished(() => void owner.process.kill('SIGCONT')) // whatever fails, it can be ended
   const next = await standby.ready
   owner.process.kill('SIGCONT')
-  if (owner.process.exitCode === null) await once(owner.process, 'exit')
+  await owner.exited
   expect(owner.process.exitCode).toBe(0)
   expect(await readFile(join(folder, 'owner/logs/daemon.log'), 'utf8')).toContain('another control plane has taken')
 
+  await letGo('first')
   const view = await until(next.client, run, ended)
-  expect(view).toMatchObject({ state: 'succeeded', cells: [{ metrics: { even: { k: 100, n: 200 } } }] })
+  expect(view).toMatchObject({ state: 'succeeded', cells: [{ metrics: { even: { k: 50_000, n: 100_000 } } }] })
   const all = await starts()
   expect(new Set(all).size).toBe(all.length)
   await expectInvariants(next)
@@ -98,18 +101,16 @@ async function standBehind(state: string, env: Record<string, string> = {}) {
   return standby
 }
 
-/** Trains for some seconds; each attempt notes its name when it starts. */
+/** Trains until it is let go; each attempt notes its name when it starts. */
 async function countingPipeline(folder: string) {
   const notes = join(folder, 'starts')
   await writeFile(notes, '')
-  await mkdir(join(folder, 'p'))
   const note = `open(${JSON.stringify(notes)}, "a").write(job["attempt"] + "\\n")\n`
-  const file = await writeWorker(
-    join(folder, 'p'),
+  const held = await writeHeld(
+    '  first: { entry: count, with: { steps: 100000, delay_ms: 20 } }\n  second: { entry: join, inputs: { numbers: first.numbers } }',
     (source) => source.replace('signal.signal(', `${note}signal.signal(`),
-    '  first: { entry: count, with: { steps: 200, delay_ms: 20 } }\n  second: { entry: join, inputs: { numbers: first.numbers } }',
   )
-  return { file, starts: async () => (await readFile(notes, 'utf8')).split('\n').filter(Boolean) }
+  return { ...held, starts: async () => (await readFile(notes, 'utf8')).split('\n').filter(Boolean) }
 }
 
 const isTraining = (view: RunView): boolean => (view.jobs[0]?.progress?.step ?? 0) > 1

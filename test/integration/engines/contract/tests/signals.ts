@@ -25,7 +25,7 @@ export function signals(lab: Lab): void {
   })
 
   test('who does not end in the grace period is killed', async () => {
-    const attempt = await lab.startReady(['stubborn'], { ranks: 2, grace: 0.5 })
+    const attempt = await lab.startReady(['stubborn'], { ranks: 2, grace: 3 })
     await lab.engine.signal(attempt, 'SIGTERM')
     const exit = await endOf(lab.engine, attempt)
     expect(ends(exit)).toEqual(['SIGKILL', 'SIGKILL'])
