@@ -1,5 +1,5 @@
 import { cpus, loadavg, totalmem } from 'node:os'
-import type { Lab } from './lab.ts'
+import type { Lab, World } from './lab.ts'
 
 /** One of the goals that an issue states, and what was measured for it. */
 export type Goal = { what: string; measured: string; met: boolean }
@@ -7,6 +7,7 @@ export type Goal = { what: string; measured: string; met: boolean }
 export type Bench = {
   /** What it measures, in a line. */
   about: string
+  world?: World
   /** What it is made of, each to be run alone too. Prints what it finds as it goes, and says which goals it met. */
   parts: Record<string, (lab: Lab, seed: number) => Promise<Goal[]>>
 }

@@ -8,11 +8,16 @@ export type Lab = Daemon & {
   folder: string
   /** Pid of the daemon's own Redis. */
   redis: number
+  /** What the daemon was told in its environment. */
+  settings: Record<string, string>
   /** Called at the end, last first, also after Ctrl-C. */
   atEnd: (undo: () => unknown) => void
 }
 
-export async function withLab<T>(use: (lab: Lab) => Promise<T>): Promise<T> {
+/** Starts what the daemon is to find when it comes, and returns the settings that tell it. */
+export type World = (folder: string, atEnd: Lab['atEnd']) => Promise<Record<string, string>>
+
+export async function withLab<T>(world: World | undefined, use: (lab: Lab) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'orc-bench-'))
   const undo: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true, maxRetries: 20 })]
   const end = async (): Promise<void> => {
@@ -23,10 +28,12 @@ export async function withLab<T>(use: (lab: Lab) => Promise<T>): Promise<T> {
   process.once('SIGTERM', interrupted)
   try {
     const state = join(folder, 'state')
-    const daemon = await spawnDaemon(state, daemonSettings())
+    const atEnd: Lab['atEnd'] = (step) => void undo.push(step)
+    const settings = { ...daemonSettings(), ...(await world?.(folder, atEnd)) }
+    const daemon = await spawnDaemon(state, settings)
     undo.push(daemon.stop)
     const redis = Number(await readFile(join(state, 'redis/redis.pid'), 'utf8'))
-    return await use({ ...daemon, folder, redis, atEnd: (step) => void undo.push(step) })
+    return await use({ ...daemon, folder, redis, settings, atEnd })
   } finally {
     await end()
     process.off('SIGINT', interrupted)

@@ -25,7 +25,7 @@ if (!bench || values.part.some((part) => !bench.parts[part])) {
 const seed = Number(values.seed)
 console.log(`${name}: ${bench.about}\n${machine()}\nseed ${seed}`)
 const started = Date.now()
-const goals = await withLab(async (lab) => {
+const goals = await withLab(bench.world, async (lab) => {
   const met = []
   for (const [part, measure] of Object.entries(bench.parts)) {
     if (values.part.length > 0 && !values.part.includes(part)) continue

@@ -7,10 +7,12 @@ import { orchestrated } from './orchestrated.ts'
 import { measurePending } from './pending.ts'
 import { makePlace, makeReady } from './place.ts'
 import { ray } from './ray.ts'
+import { submitit } from './submitit.ts'
 import { measureThroughput } from './throughput.ts'
 import type { Prepare, Way } from './way.ts'
+import { world } from './world.ts'
 
-const all: Record<string, Prepare> = { bare, local: orchestrated('local'), bullmq, ray }
+const all: Record<string, Prepare> = { bare, local: orchestrated('local'), bullmq, ray, submitit }
 
 let ready: Promise<Way[]> | undefined
 /** Made ready once, for all parts. */
@@ -26,4 +28,8 @@ const parts: Record<string, (lab: Lab, seed: number) => Promise<Goal[]>> = {
 }
 
 /** What it takes to have a small job run: on every engine, beside others that run jobs, and a bare process. */
-export const dispatch: Bench = { about: 'from submission to first line, and small jobs a second, beside others', parts }
+export const dispatch: Bench = {
+  about: 'from submission to first line, and small jobs a second, beside others',
+  world,
+  parts,
+}
