@@ -11,6 +11,11 @@ const errors = {
   JOB_AMBIGUOUS: { exit: 2, hint: 'name the cell too: stage[cell], or give more digits of the key' },
   JOB_FILE_INVALID: { exit: 4, hint: 'somebody changed it after the launch; another attempt has one of its own' },
   ATTEMPT_NOT_FOUND: { exit: 2, hint: '`orchestrate why <job>` lists the attempts of a job' },
+  POOLS_INVALID: {
+    exit: 4,
+    hint: 'mend the file; `orchestrate schema --pools` prints its JSON Schema for your editor',
+  },
+  POOL_UNKNOWN: { exit: 4, hint: 'put it back into pools.yaml, or cancel the runs that want it' },
   STORE_UNWRITABLE: { exit: 4, hint: 'check the path or bucket, its permissions, and the free space' },
   STORE_NOT_CONDITIONAL: {
     exit: 4,

@@ -103,6 +103,11 @@ export const limits = {
     invariantLooks: [1_000, 4_000],
   },
 
+  engines: {
+    /** How often files are read that are written where the kernel doesn't tell of it: on a shared file system. */
+    tail: 2_000,
+  },
+
   client: {
     /** For the head of a daemon's answer about itself, which is quick unless it is frozen. */
     health: 30_000,

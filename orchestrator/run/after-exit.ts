@@ -27,6 +27,7 @@ export const policyOf: Record<Outcome['kind'], Policy> = {
 
 const MOST_MS = 300_000
 const BLOCKED_MS = 5_000
+const LOST_MS = 5_000
 
 /** Why the job is over with this end of an attempt, or null when it isn't. */
 export function fatalEnd(job: Job, shard: number, outcome: Outcome): JobError | null {
@@ -41,8 +42,17 @@ export function fatalEnd(job: Job, shard: number, outcome: Outcome): JobError | 
 export function placeAgainAt(job: Job, shard: number, outcome: Outcome, now: number): number {
   const policy = policyOf[outcome.kind]
   if (policy === 'retry') return now + doubled(job.planned.retry.backoffMs, job.crashes)
+  if (outcome.kind === 'nodeLost')
+    return now + (lostStreak(job, shard) > 1 ? doubled(LOST_MS, lostStreak(job, shard) - 1) : 0)
   if (policy === 'wait') return now + doubled(BLOCKED_MS, blockedStreak(job, shard).length)
   return now
+}
+
+/** How often nodes were lost under a shard in a row. A place that loses every attempt at once is not asked without a pause. */
+function lostStreak(job: Job, shard: number): number {
+  const ended = job.attempts.filter((attempt) => attempt.shard === shard && attempt.outcome !== null)
+  const last = ended.findLastIndex((attempt) => attempt.outcome?.kind !== 'nodeLost')
+  return ended.length - 1 - last
 }
 
 const doubled = (first: number, times: number): number => Math.min(first * 2 ** Math.max(0, times - 1), MOST_MS)

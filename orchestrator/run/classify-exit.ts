@@ -1,3 +1,4 @@
+import type { EngineEnd } from '../protocol/engine-end.ts'
 import { type AttemptExit, exitCode, type RankExit } from '../protocol/exit-record.ts'
 import { formatSize } from '../spec/units.ts'
 import type { JobError, Outcome, StopReason } from './job-events.ts'
@@ -5,6 +6,8 @@ import type { JobError, Outcome, StopReason } from './job-events.ts'
 export type ExitFacts = {
   /** Null when the launcher left no record: it was killed, or its host went down. */
   exit: AttemptExit | null
+  /** What the engine says besides, if it knows more. */
+  end?: EngineEnd | null
   attempt: string
   stopping: StopReason | null
   /** What was found out about it before it was ended. */
@@ -30,6 +33,9 @@ const BLOCKING: ReadonlySet<string> = new Set([
   'GPU_BUSY',
 ])
 
+const USE_LESS = 'let the stage use less: a smaller batch, fewer data workers'
+const LESS_MEMORY = `raise resources.memory, or ${USE_LESS}`
+
 const WITHOUT_ROOM = 'ended where no space was left on the disk of its attempt directory'
 
 export const isBlocking = (code: string | null | undefined): boolean => BLOCKING.has(code ?? '')
@@ -46,6 +52,9 @@ export function classifyExit(facts: ExitFacts): Outcome {
     return { kind: 'done' }
   if (stopping === 'hung') return { kind: 'hung', error: facts.found ?? error(facts, 'HUNG', 'made no progress') }
   if (stopping !== null) return { kind: 'stopped' }
+  if (exit?.code === 'NODE_BAD')
+    return { kind: 'nodeLost', message: exit.message ?? 'a node is bad', nodes: exit.nodes }
+  if (facts.end) return fromEngine(facts, facts.end)
   if (!exit) {
     const how = 'its launcher was killed, and with it its ranks'
     return { kind: 'crashed', by: 'outside', error: error(facts, 'LAUNCHER_LOST', how) }
@@ -53,7 +62,7 @@ export function classifyExit(facts: ExitFacts): Outcome {
   if (exit.message && isBlocking(exit.code))
     return { kind: 'blocked', error: error(facts, exit.code ?? '', exit.message) }
   if (exit.message) return { kind: 'misused', error: error(facts, 'LAUNCH_FAILED', exit.message) }
-  const bad = exit.ranks.find((rank) => rank.rank === exit.firstBad) ?? exit.ranks.find((rank) => rank.code !== 0)
+  const bad = badRank(exit)
   if (exit.cause === 'memory' || bad?.oomKilled || failed?.code === 'OUT_OF_MEMORY')
     return { kind: 'outOfMemory', error: outOfMemory(facts, exit, bad) }
   if (failed && isBlocking(failed.code)) return { kind: 'blocked', error: error(facts, failed.code, failed.message) }
@@ -62,6 +71,34 @@ export function classifyExit(facts: ExitFacts): Outcome {
   if (exit.cause === 'time') return again(facts, 'TIME_LIMIT', 'ran into its time limit', 'outside', bad)
   return fromRank(facts, bad)
 }
+
+function fromEngine(facts: ExitFacts, end: EngineEnd): Outcome {
+  const { kind, message, nodes } = end
+  switch (kind) {
+    case 'preempted':
+      return { kind: 'preempted' }
+    case 'nodeLost':
+      return { kind: 'nodeLost', message, nodes }
+    case 'time':
+      return again(facts, 'TIME_LIMIT', message, 'outside')
+    case 'memory':
+      return { kind: 'outOfMemory', error: memoryError(facts, message) }
+    case 'cancelled':
+      return { kind: 'crashed', by: 'outside', error: error(facts, 'CANCELLED_OUTSIDE', message) }
+    case 'refused':
+      return { kind: 'misused', error: error(facts, 'LAUNCH_FAILED', message) }
+    default:
+      return kind satisfies never
+  }
+}
+
+const memoryError = (facts: ExitFacts, message: string): JobError =>
+  facts.exit === null
+    ? error({ ...facts, failed: null, tail: '' }, 'OUT_OF_MEMORY', message, undefined, LESS_MEMORY)
+    : outOfMemory(facts, facts.exit, badRank(facts.exit))
+
+const badRank = (exit: AttemptExit): RankExit | undefined =>
+  exit.ranks.find((rank) => rank.rank === exit.firstBad) ?? exit.ranks.find((rank) => rank.code !== 0)
 
 function fromRank(facts: ExitFacts, bad: RankExit | undefined): Outcome {
   const code = bad?.code ?? null
@@ -86,15 +123,14 @@ function outOfMemory(facts: ExitFacts, exit: AttemptExit, bad: RankExit | undefi
   const { memory } = facts
   const peak = Math.max(exit.peakMemory ?? 0, bad?.peakRss ?? 0) || null
   const used = peak === null ? null : `${formatSize(peak)}${memory === null ? '' : ` of ${formatSize(memory)}`}`
-  const less = 'let the stage use less: a smaller batch, fewer data workers'
   const silent = { ...facts, failed: null, tail: '' }
   if (exit.cause === 'memory') {
     const how = `used ${used ?? 'more than it may'} when it was killed`
-    return error(silent, 'OUT_OF_MEMORY', how, undefined, `raise resources.memory, or ${less}`)
+    return error(silent, 'OUT_OF_MEMORY', how, undefined, LESS_MEMORY)
   }
   if (bad?.oomKilled) {
     const how = `used ${used ?? 'all there was'} when the kernel killed it: no memory was left`
-    return error(silent, 'OUT_OF_MEMORY', how, bad, `run less beside it, or where there is more memory, or ${less}`)
+    return error(silent, 'OUT_OF_MEMORY', how, bad, `run less beside it, or where there is more memory, or ${USE_LESS}`)
   }
   const said = error(facts, 'OUT_OF_MEMORY', '', bad, 'use a smaller batch')
   return { ...said, message: `${said.message}${used === null ? '' : ` (peak of main memory: ${used})`}` }

@@ -64,6 +64,7 @@ function change(job: Job, event: Exclude<JobEvent, { type: 'job.defined' }>): Pa
       const { type: _, at, ...rest } = event
       const attempt: Attempt = {
         ...rest,
+        nodes: [],
         placedAt: at,
         startedAt: null,
         stopping: null,
@@ -81,7 +82,7 @@ function change(job: Job, event: Exclude<JobEvent, { type: 'job.defined' }>): Pa
     }
     case 'attempt.started':
       return {
-        attempts: withAttempt(job, event, { startedAt: event.at }),
+        attempts: withAttempt(job, event, { startedAt: event.at, nodes: event.nodes ?? [] }),
         shards: moved(job, event, { state: 'running', fence: event.fence }),
       }
     case 'attempt.stopping':

@@ -18,7 +18,8 @@ export type Outcome =
   | { kind: 'done' }
   | { kind: 'stopped' } // asked to save and stop, and did
   | { kind: 'preempted' }
-  | { kind: 'nodeLost' }
+  /** `nodes`: those to blame; older events don't say. */
+  | { kind: 'nodeLost'; message?: string; nodes?: string[] }
   | { kind: 'blocked'; error: JobError } // the store was away, or a disk full: it waits for that
   | { kind: 'misused'; error: JobError } // wrong input stays wrong
   | { kind: 'outOfMemory'; error: JobError }
@@ -50,7 +51,8 @@ export type JobEvent = At &
         /** Checkpoint manifests that it may resume from, best first. */
         resume: string[]
       }
-    | { type: 'attempt.started'; shard: number; fence: number }
+    /** `nodes`: where the engine chose them. */
+    | { type: 'attempt.started'; shard: number; fence: number; nodes?: string[] }
     /** `error`: what was found out about it before it is ended, such as which rank hangs. */
     | { type: 'attempt.stopping'; shard: number; fence: number; reason: StopReason; error?: JobError }
     /** It was placed, but can never start: its claim was taken. */

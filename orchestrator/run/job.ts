@@ -12,6 +12,8 @@ export type Attempt = {
   host: string
   cores: number
   gpus: string[]
+  /** Where its ranks run, if that was not decided with its placement. */
+  nodes: string[]
   resume: string[]
   placedAt: number
   startedAt: number | null

@@ -9,7 +9,7 @@ type Timeless<E> = E extends { at: number } ? Omit<E, 'at'> : never
 export type NewJobEvent = Timeless<JobEvent>
 export type NewRunEvent = Timeless<RunEvent>
 
-/** Appends events that end an attempt and gives its reservation back, in one step. */
+/** Appends events that end an attempt and gives its reservation back, in one step. `pool` names its capacity. */
 export type Release = { pool: string; attempt: string }
 
 export const jobAggregate = (key: string): string => `job/${key}`

@@ -114,6 +114,7 @@ export const JobView = z.object({
   stage: z.string(),
   /** Cells of this run that want it. */
   cells: z.array(z.string()),
+  pool: z.string(),
   needs: z.array(z.string()),
   state: JobStateName,
   cached: z.boolean(),
@@ -149,6 +150,15 @@ export const Trouble = z.object({
 })
 export type Trouble = z.infer<typeof Trouble>
 
+/** A pool, and how much of it is taken. */
+export const PoolView = z.object({
+  name: z.string(),
+  engine: z.string(),
+  /** What `all` and `free` are of: cores, GPUs, or jobs that a scheduler may have at once. */
+  room: z.array(z.object({ of: z.enum(['core', 'GPU', 'job']), all: z.int(), free: z.int() })),
+})
+export type PoolView = z.infer<typeof PoolView>
+
 export const RunView = z.object({
   run: z.string(),
   pipeline: z.string(),
@@ -164,7 +174,8 @@ export const RunView = z.object({
   cells: z.array(CellView),
   /** Topological order, then the file's order. */
   jobs: z.array(JobView),
-  pool: z.object({ name: z.string(), cores: z.int(), coresFree: z.int(), gpus: z.int(), gpusFree: z.int() }),
+  /** Those that its jobs name, in that order. */
+  pools: z.array(PoolView),
   troubles: z.array(Trouble).default([]),
   /** Where its curves can be looked at besides here: a folder of the daemon's machine with one of each job. */
   metrics: z

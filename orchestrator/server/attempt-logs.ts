@@ -1,20 +1,21 @@
 import type { AttemptLog } from './attempt-log.ts'
 import { AttemptTail } from './attempt-tail.ts'
+import type { AttemptPlace } from './pools/place-of.ts'
 
 /** Logs of attempts: followed while they run, read on demand afterwards, and the least used forgotten. */
 export class AttemptLogs {
   readonly #tails = new Map<string, AttemptTail>()
   readonly #read = new Set<string>()
-  readonly #directory: (attempt: string) => string
+  readonly #place: (attempt: string) => AttemptPlace
   readonly #redact: (line: string) => string
   readonly #changed: (attempt: string) => void
 
   constructor(
-    directory: (attempt: string) => string,
+    place: (attempt: string) => AttemptPlace,
     redact: (line: string) => string,
     changed: (attempt: string) => void,
   ) {
-    this.#directory = directory
+    this.#place = place
     this.#redact = redact
     this.#changed = changed
   }
@@ -53,7 +54,7 @@ export class AttemptLogs {
       this.#tails.set(attempt, known)
       return known
     }
-    const tail = new AttemptTail(this.#directory(attempt), this.#redact, () => this.#changed(attempt))
+    const tail = new AttemptTail(this.#place(attempt), this.#redact, () => this.#changed(attempt))
     this.#tails.set(attempt, tail)
     const oldest = this.#tails.size > 2000 ? this.#tails.keys().next().value : undefined
     if (oldest !== undefined) {

@@ -1,27 +1,36 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { limits } from '../limits.ts'
 import { emptyLog, MAX_LINE, takeLine } from './attempt-log.ts'
+import type { AttemptPlace } from './pools/place-of.ts'
 
 /** Follows `events.<rank>.jsonl` of an attempt directory from wherever it is. */
 export class AttemptTail {
   readonly log = emptyLog()
   readonly #directory: string
+  readonly #writes: AttemptPlace['writes']
   readonly #redact: (line: string) => string
   readonly #changed: () => void
   readonly #files = new Map<string, { rank: number; offset: number; rest: string; skipping: boolean }>()
   #watcher: FSWatcher | null = null
+  #poll: NodeJS.Timeout | null = null
   #reading: Promise<void> = Promise.resolve()
   #scheduled = false
 
-  constructor(directory: string, redact: (line: string) => string, changed: () => void = () => {}) {
+  constructor({ directory, writes }: AttemptPlace, redact: (line: string) => string, changed: () => void = () => {}) {
     this.#directory = directory
+    this.#writes = writes
     this.#redact = redact
     this.#changed = changed
   }
 
   start(): void {
-    if (this.#watcher) return
+    if (this.#watcher || this.#poll) return
+    if (this.#writes === 'polled') {
+      this.#poll = setInterval(() => this.#schedule(), limits.engines.tail).unref()
+      return this.#schedule()
+    }
     try {
       this.#watcher = watch(this.#directory, () => this.#schedule())
       this.#watcher.on('error', () => this.stop())
@@ -34,6 +43,8 @@ export class AttemptTail {
   stop(): void {
     this.#watcher?.close()
     this.#watcher = null
+    if (this.#poll) clearInterval(this.#poll)
+    this.#poll = null
   }
 
   /** Reads what has been appended since the last time. */

@@ -2,9 +2,6 @@ import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { hostCapacity } from '../engines/host-capacity.ts'
-import { LocalEngine } from '../engines/local/local.ts'
-import { hostFolders } from '../engines/prepare/host-folders.ts'
-import { prepare } from '../engines/prepare/prepare.ts'
 import { faultPoint } from '../fault-point.ts'
 import { Capacity } from '../ledger/capacity.ts'
 import type { RedisLink } from '../ledger/connect-redis.ts'
@@ -18,12 +15,16 @@ import { Aggregates, type Changed } from './aggregates.ts'
 import { Archive } from './archive-logs.ts'
 import { AttemptLogs } from './attempt-logs.ts'
 import { Changes } from './changes.ts'
-import type { Context } from './conduct/context.ts'
+import { type Context, capacityAggregate } from './conduct/context.ts'
 import { touchedBy } from './conduct/look.ts'
+import { setHosts } from './conduct/reconcile.ts'
 import { Recovery } from './conduct/recover.ts'
 import { makeCollector } from './gc/make-collector.ts'
 import { Journal } from './journal.ts'
 import { type OpenedRedis, openRedis } from './open-redis.ts'
+import { configuredPools } from './pools/configured-pools.ts'
+import { openPools } from './pools/open-pools.ts'
+import { makePlaceOf } from './pools/place-of.ts'
 import { Secrets } from './redact.ts'
 import type { Settings } from './settings.ts'
 import { Troubles } from './troubles.ts'
@@ -66,26 +67,19 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     went: (error) => storeWent('journal', error),
   })
   undo.push(() => journal.stop())
-  const folders = hostFolders(settings.stateDir, settings)
-  const engine = new LocalEngine({
-    stateDir: settings.stateDir,
-    python: settings.python,
-    prepare: async (order) => {
-      const job = await prepare(store, folders, order)
-      await control.awake() // that may have taken long
-      return job
-    },
+  const pools = await openPools(configuredPools(settings.pools), {
+    settings,
+    store,
+    identity: await identity,
+    control,
+    redis,
+    host,
+    hostCapacity: { ...found, cores: settings.cores ?? found.cores },
     log,
+    hostsChanged: (capacity) => hostsChanged(context, capacity),
   })
-  undo.push(() => engine.close())
-  engine.warmUp()
+  undo.push(() => Promise.all(pools.list.map((pool) => pool.close())))
   const secrets = new Secrets()
-  const logs = new AttemptLogs(
-    (attempt) => engine.directory(attempt),
-    (line) => secrets.redact(line),
-    () => changes.tell(),
-  )
-  undo.push(() => logs.close())
   const archive = new Archive(store, log)
   undo.push(() => archive.done())
 
@@ -101,6 +95,12 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     keep: (aggregate, from, events) => journal.keep(aggregate, from, events),
     recover: () => recovery.again(),
   })
+  const logs = new AttemptLogs(
+    makePlaceOf(pools, aggregates),
+    (line) => secrets.redact(line),
+    () => changes.tell(),
+  )
+  undo.push(() => logs.close())
   const collector = makeCollector(store, control, aggregates, (run) => context.reporting.has(run))
   undo.push(() => collector.close())
   const context: Context = {
@@ -116,14 +116,15 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     journal,
     recovery,
     troubles,
-    hostCapacity: { ...found, cores: settings.cores ?? found.cores },
-    engine: () => engine,
+    pools,
+    engine: (pool) => pools.engine(pool),
     logs,
     archive,
     collector,
     waiting: new Map(),
     secrets,
     watched: new Map(),
+    queued: new Map(),
     listened: new Map(),
     signalled: new Map(),
     failing: new Map(),
@@ -136,9 +137,17 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
   // First of all at the end: what is still looked at then needs all the rest.
   undo.push(() => commands.close())
   undo.push(() => {
-    for (const watcher of context.watched.values()) watcher.abort()
+    for (const watcher of [...context.watched.values(), ...context.queued.values()]) watcher.abort()
   })
   return { context, again }
+}
+
+/** More room, or less: what waits is looked at again. */
+function hostsChanged(context: Context, capacity: string): void {
+  setHosts(context, capacity)
+    .then(() => context.commands.send(capacityAggregate(capacity)))
+    .catch((error: unknown) => context.log.warn({ err: error, capacity }, 'its hosts are not up to date'))
+  context.changes.tell()
 }
 
 /** Trouble with the store is what the heartbeat meets, or the journal, and over when neither does. */

@@ -24,8 +24,10 @@ export type Settings = {
   tcp: { host: string; port: number } | null
   /** An on-demand daemon ends after this long without work or visitors; null: never. */
   idleMs: number | null
-  /** Pools: name -> this host's share of them. */
+  /** Cores of this machine that attempts may have; null: all. */
   cores: number | null
+  /** The file that says which pools there are; it need not be there unless it was named. */
+  pools: { path: string; named: boolean }
   /** Silence of a worker that is never a hang, in milliseconds. Tests of hangs make it short. */
   hangFloorMs: number
   /** Bytes of this host's disk for what is read of streamed inputs, for all attempts together. */
@@ -59,6 +61,9 @@ export function readSettings(
     tcp: options.port === undefined ? null : { host: loopback(options.host || '127.0.0.1'), port: options.port },
     idleMs: options.foreground ? null : (seconds('ORCHESTRATE_IDLE_S', env.ORCHESTRATE_IDLE_S) ?? 1800) * 1000,
     cores: cores('ORCHESTRATE_CORES', env.ORCHESTRATE_CORES),
+    pools: env.ORCHESTRATE_POOLS
+      ? { path: resolve(env.ORCHESTRATE_POOLS), named: true }
+      : { path: join(stateDir, 'pools.yaml'), named: false },
     hangFloorMs: (seconds('ORCHESTRATE_HANG_FLOOR_S', env.ORCHESTRATE_HANG_FLOOR_S) ?? 60) * 1000,
     streamCache: size('ORCHESTRATE_STREAM_CACHE', env, 50 * 2 ** 30),
     gc: {

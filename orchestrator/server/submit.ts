@@ -174,14 +174,11 @@ async function blobText(context: Context, sha: string): Promise<string> {
 /** What can never be placed is refused before anything starts. */
 function checkResources(context: Context, pipeline: Pipeline): void {
   const problems = new Map<string, Problem>()
-  const { cores, gpus } = context.hostCapacity
   for (const stage of pipeline.cells.flatMap((cell) => cell.stages)) {
-    const say = (message: string): void =>
-      void problems.set(`${stage.name}: ${message}`, { ...stage.place, message: `${stage.name}: ${message}` })
-    if (stage.pool !== 'local') say(`no pool '${stage.pool}'; there is 'local'`)
-    if (stage.resources.nodes > 1) say(`needs ${stage.resources.nodes} nodes; pool local has one`)
-    if (stage.resources.cores > cores) say(`needs ${stage.resources.cores} cores; pool local has ${cores}`)
-    if (stage.resources.gpus > gpus.length) say(`needs ${stage.resources.gpus} GPUs; pool local has ${gpus.length}`)
+    for (const refused of context.pools.of(stage.pool).refuse(stage.resources)) {
+      const message = `${stage.name}: ${refused}`
+      problems.set(message, { ...stage.place, message })
+    }
   }
   if (problems.size > 0) throw new ProblemsError([...problems.values()])
 }

@@ -44,8 +44,9 @@ export async function checkEnd(world: World, workload: Workload): Promise<number
     if (view.state !== 'succeeded') throw new Loss(`run ${view.run} is ${view.state}: ${errorsOf(view)}`)
   const { violations } = await world.client.invariants()
   if (violations.length > 0) throw new Loss(`not as it should be in the end: ${JSON.stringify(violations)}`)
-  const pool = runs[0]?.pool
-  if (pool && pool.coresFree !== pool.cores) throw new Loss(`${pool.cores - pool.coresFree} cores are still reserved`)
+  for (const { name, room } of runs[0]?.pools ?? [])
+    for (const { of, all, free } of room)
+      if (free !== all) throw new Loss(`${all - free} ${of}s of pool ${name} are still reserved`)
   const living = await livingProcesses(world.state)
   if (living.length > 0)
     throw new Loss(`still there: ${living.map(({ what, pid }) => `${what} (pid ${pid})`).join(', ')}`)

@@ -8,7 +8,7 @@ export function plainLines(before: RunView | null, after: RunView, now: number):
   const known = new Map(before?.jobs.map((job) => [job.key, job]))
   const lines = after.jobs.flatMap((job) => {
     const last = known.get(job.key) ?? null
-    const words = change(last, job, after)
+    const words = change(last, job)
     const warned = job.warnings.filter((text) => last?.warnings.includes(text) !== true)
     const name = jobRef(job, after.jobs)
     return [
@@ -37,7 +37,7 @@ function troubleChanges(before: Trouble[], after: Trouble[], now: number): strin
   ]
 }
 
-function change(before: JobView | null, job: JobView, view: RunView): string | null {
+function change(before: JobView | null, job: JobView): string | null {
   const same = before !== null && before.state === job.state && tries(before) === tries(job)
   switch (job.state) {
     case 'succeeded':
@@ -49,7 +49,7 @@ function change(before: JobView | null, job: JobView, view: RunView): string | n
     case 'cancelled':
       return same ? null : 'cancelled'
     case 'running':
-      return same ? null : words('running', tries(job), `pool=${view.pool.name}`)
+      return same ? null : words('running', tries(job), `pool=${job.pool}`)
     case 'exited':
       return same || job.error === null ? null : words('exited', tries(job), quoted(job.error.message))
     case 'ready':

@@ -35,16 +35,19 @@ export function runScreen(view: RunView, screen: Screen): string[] {
 
 /** `quickstart · run r-7k2pq · 2 cells · 8 jobs (1 shared, 3 cached) · pool local: 2 cores`; what doesn't fit is left out whole. */
 export function header(view: RunView, columns: number): Line {
-  const { cores, gpus, name } = view.pool
-  const pool = `pool ${name}: ${plural(cores, 'core')}${gpus > 0 ? `, ${plural(gpus, 'GPU')}` : ''}`
   const line: Line = [span(view.pipeline, 'bold')]
   let used = width(view.pipeline)
-  for (const part of [`run ${view.run}`, plural(view.cells.length, 'cell'), jobsOf(view), pool]) {
+  for (const part of [`run ${view.run}`, plural(view.cells.length, 'cell'), jobsOf(view), ...view.pools.map(poolOf)]) {
     used += width(part) + 3
     if (used > columns) break
     line.push(span(` · ${part}`))
   }
   return line
+}
+
+function poolOf({ name, room }: RunView['pools'][number]): string {
+  const shown = room.filter(({ of, all }) => all > 0 || of !== 'GPU').map(({ of, all }) => plural(all, of))
+  return `pool ${name}: ${shown.join(', ')}`
 }
 
 /** The last thing that each unfinished job warned of, where there is room for it. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Observation } from '../../engines/engine.ts'
 import { isActive } from '../../run/job.ts'
 import { ownerOf } from '../../store/control.ts'
 import { readClaims } from '../../store/fences.ts'
@@ -16,7 +17,7 @@ export type Seen = { running: number; exited: number; lost: number }
  */
 export async function abandonLost(context: Context): Promise<Seen> {
   const seen = await observeAttempts(context)
-  for (const { job, pool, attempt, host, shard, fence, startedAt } of seen.unclaimed) {
+  for (const { job, pool, capacity, attempt, host, shard, fence, startedAt } of seen.unclaimed) {
     if (existsSync(join(context.engine(pool).directory(attempt), 'job.json'))) continue // its launcher may yet come
     if (startedAt === null && (await isOurs(context, job, shard, fence))) continue // it is launched now
     seen.lost += 1
@@ -27,18 +28,25 @@ export async function abandonLost(context: Context): Promise<Seen> {
         const state = now?.shards[shard]
         return state && isActive(state) && state.fence === fence ? [lost(shard, fence)] : []
       },
-      { pool, attempt },
+      { pool: capacity, attempt },
     )
   }
   return seen
 }
 
+/** One look at each pool for all of its attempts. */
+export async function observeAll(context: Context, attempts: ActiveAttempt[]): Promise<Map<string, Observation>> {
+  const looks = [...Map.groupBy(attempts, ({ pool }) => pool)].map(([pool, of]) =>
+    context.engine(pool).observe(of.map(({ attempt }) => attempt)),
+  )
+  return new Map((await Promise.all(looks)).flatMap((seen) => [...seen]))
+}
+
 /** How the attempts are that the ledger takes for active. */
 export async function observeAttempts(context: Context): Promise<Seen & { unclaimed: ActiveAttempt[] }> {
-  const active = activeAttempts(context.aggregates)
-  const states = await Promise.all(
-    active.map(async ({ pool, attempt }) => (await context.engine(pool).observe([attempt])).get(attempt)?.state),
-  )
+  const active = activeAttempts(context)
+  const observed = await observeAll(context, active)
+  const states = active.map(({ attempt }) => observed.get(attempt)?.state)
   const count = (state: string): number => states.filter((one) => one === state).length
   const unclaimed = active.filter((_, index) => states[index] === 'unclaimed')
   return { running: count('running'), exited: count('exited'), lost: 0, unclaimed }

@@ -5,6 +5,7 @@ import { concurrently } from '../../store/concurrently.ts'
 import { readJournal } from '../../store/journal.ts'
 import { jobAggregate, runAggregate } from '../aggregates.ts'
 import { type Extent, findViolations, type Snapshot, type Violation } from '../invariants.ts'
+import { observeAll } from './abandon.ts'
 import type { Context } from './context.ts'
 import { activeAttempts } from './reconcile.ts'
 
@@ -26,17 +27,18 @@ export async function checkInvariants(context: Context): Promise<Violation[]> {
 const nameOf = ({ invariant, subject }: Violation): string => `${invariant} ${subject}`
 
 async function takeSnapshot(context: Context): Promise<Snapshot> {
-  const { aggregates, capacity } = context
-  const engine = context.engine('local')
+  const { aggregates, capacity, pools } = context
   const extents = await readExtents(context)
-  const reservations = await capacity.reservations('local')
-  const active = activeAttempts(aggregates).map(({ attempt }) => attempt)
-  const [observed, living] = await Promise.all([engine.observe(active), engine.living()])
+  const [reservations, observed, living] = await Promise.all([
+    Promise.all([...pools.byCapacity().keys()].map((name) => capacity.reservations(name))),
+    observeAll(context, activeAttempts(context)),
+    Promise.all(pools.list.map(({ engine }) => engine.living())),
+  ])
   return {
     jobs: new Map(aggregates.jobs),
     runs: [...aggregates.runs.values()],
-    reservations,
-    living,
+    reservations: reservations.flat(),
+    living: new Set(living.flatMap((of) => [...of])),
     observed: new Map([...observed].map(([attempt, { state }]) => [attempt, state])),
     extents,
   }

@@ -2,7 +2,7 @@ import { decideJob, type InputState, type JobCommand } from '../../run/decide-jo
 import type { Job } from '../../run/job.ts'
 import { jobAggregate } from '../aggregates.ts'
 import { collect, publish } from './collect.ts'
-import { type Context, poolAggregate } from './context.ts'
+import { type Context, capacityAggregate, capacityOf } from './context.ts'
 import { launch } from './launch.ts'
 import { revoke, terminate, watch } from './watch.ts'
 
@@ -29,7 +29,7 @@ async function carryOut(context: Context, job: Job, command: JobCommand): Promis
       await aggregates.updateJob(key, (now) => (now?.phase === 'waiting' ? [{ type: 'job.ready' }] : []))
       return
     case 'place':
-      return commands.send(poolAggregate(job.planned.pool))
+      return commands.send(capacityAggregate(capacityOf(context, job)))
     case 'wake':
       return commands.send(jobAggregate(key), { delayMs: Math.max(1, command.at - Date.now()) })
     case 'launch':

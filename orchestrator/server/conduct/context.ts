@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
 import type { Engine } from '../../engines/engine.ts'
-import type { HostCapacity } from '../../engines/host-capacity.ts'
 import type { Capacity } from '../../ledger/capacity.ts'
 import type { RedisLink } from '../../ledger/connect-redis.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Commands } from '../../queue/commands.ts'
+import type { Job } from '../../run/job.ts'
 import type { StopReason } from '../../run/job-events.ts'
 import type { Control } from '../../store/control.ts'
 import type { Store } from '../../store/store.ts'
@@ -14,6 +14,7 @@ import type { AttemptLogs } from '../attempt-logs.ts'
 import type { Changes } from '../changes.ts'
 import type { Collector } from '../gc/collector.ts'
 import type { Journal } from '../journal.ts'
+import type { Pools } from '../pools/pools.ts'
 import type { Secrets } from '../redact.ts'
 import type { Settings } from '../settings.ts'
 import type { Troubles } from '../troubles.ts'
@@ -21,7 +22,11 @@ import type { Listened } from './listened.ts'
 import type { Recovery } from './recover.ts'
 
 /** Why something waits, and since when: kept in memory, found out again after a restart. */
-export type Waiting = { reason: string; since: number }
+export type Waiting = {
+  reason: string
+  since: number /** Unix milliseconds, if somebody has an idea. */
+  until?: number | null
+}
 
 /** Everything that conducting needs at hand; made once by the daemon. */
 export type Context = {
@@ -39,7 +44,7 @@ export type Context = {
   recovery: Recovery
   /** What the daemon as a whole has trouble with. */
   troubles: Troubles
-  hostCapacity: HostCapacity
+  pools: Pools
   engine: (pool: string) => Engine
   logs: AttemptLogs
   archive: Archive
@@ -50,13 +55,15 @@ export type Context = {
   secrets: Secrets
   /** Attempts that somebody waits for the end of, with the way to stop waiting. */
   watched: Map<string, AbortController>
+  /** Attempts that a scheduler holds, and that somebody waits for the start of, with the way to stop waiting. */
+  queued: Map<string, AbortController>
   /** Attempts whose signs of life are listened for. */
   listened: Map<string, Listened>
   /** Attempts that this daemon has sent a signal to end, and why. */
   signalled: Map<string, StopReason>
   /** Aggregates whose last look failed, and why: they are looked at again, and say so meanwhile. */
   failing: Map<string, Waiting>
-  /** Pools in which something stays reserved that could not be given back: Redis took no writes just then. */
+  /** Capacities of which something stays reserved that could not be given back: Redis took no writes just then. */
   owing: Set<string>
   /** Reports that are being written, by run. */
   reporting: Map<string, Promise<void>>
@@ -64,4 +71,8 @@ export type Context = {
   log: Logger
 }
 
-export const poolAggregate = (pool: string): string => `pool/${pool}`
+/** What places attempts, by the name under which capacity is counted. */
+export const capacityAggregate = (capacity: string): string => `pool/${capacity}`
+
+export const capacityOf = ({ pools }: Pick<Context, 'pools'>, { planned }: Job): string =>
+  pools.of(planned.pool).capacity

@@ -6,18 +6,18 @@ import { readJobFile } from './read-job-file.ts'
  * never acknowledged and got lost with Redis, or they were replaced. Nobody would ever collect what they make, and
  * nobody counts what they use. Those of another store are another control plane's business. Returns how many.
  */
-export async function endStrays(context: Context, pool: string): Promise<number> {
+export async function endStrays(context: Context): Promise<number> {
   const known = new Set(
     [...context.aggregates.jobs.values()].flatMap((job) => job.attempts.map(({ attempt }) => attempt)),
   )
-  const engine = context.engine(pool)
-  let ended = 0
-  for (const attempt of await engine.living()) {
-    if (known.has(attempt)) continue
-    if ((await readJobFile(context, pool, attempt))?.store.url !== context.settings.store.url) continue
-    context.log.warn({ attempt }, 'an attempt that no ledger knows is asked to save and end')
-    await engine.signal(attempt, 'SIGTERM')
-    ended += 1
-  }
-  return ended
+  const ended = new Set<string>()
+  for (const { pool, engine } of context.pools.list)
+    for (const attempt of await engine.living()) {
+      if (known.has(attempt) || ended.has(attempt)) continue
+      if ((await readJobFile(context, pool.name, attempt))?.store.url !== context.settings.store.url) continue
+      context.log.warn({ attempt }, 'an attempt that no ledger knows is asked to save and end')
+      await engine.signal(attempt, 'SIGTERM')
+      ended.add(attempt)
+    }
+  return ended.size
 }

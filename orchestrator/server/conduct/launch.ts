@@ -1,15 +1,20 @@
+import type { Observation } from '../../engines/engine.ts'
 import { OrchestrateError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import { limits } from '../../limits.ts'
 import type { JobOrder } from '../../protocol/job-order.ts'
+import { badNodes } from '../../run/bad-nodes.ts'
 import { isBlocking } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, Outcome } from '../../run/job-events.ts'
 import type { Run } from '../../run/run.ts'
 import { availableManifests } from '../../store/marks.ts'
+import { jobAggregate } from '../aggregates.ts'
 import { metricsName } from '../metrics-folders.ts'
-import type { Context } from './context.ts'
+import { type Context, capacityOf } from './context.ts'
 import { workerEnv } from './worker-env.ts'
+
+type Queued = Extract<Observation, { state: 'queued' }>
 
 const LOG_BYTES = 16 << 20
 
@@ -18,24 +23,51 @@ export async function launch(context: Context, job: Job, shard: number, fence: n
   const attempt = attemptOf(job, shard, fence)
   if (!attempt) return
   const engine = context.engine(job.planned.pool)
-  const seen = (await engine.observe([attempt.attempt])).get(attempt.attempt)
+  let seen = (await engine.observe([attempt.attempt])).get(attempt.attempt)
   if (seen?.state === 'unknown') throw new Error(`can't tell whether ${attempt.attempt} runs`)
   if (seen === undefined || seen.state === 'unclaimed') {
     try {
       const order = await orderOf(context, job, attempt)
-      await engine.launch({ job: order, env: workerEnv(), secrets: secretsOf(context, job) })
+      const avoid = [...badNodes(context.aggregates.jobs.values(), job.planned.pool, Date.now()).keys()]
+      await engine.launch({ job: order, env: workerEnv(), secrets: secretsOf(context, job), avoid })
+      seen = (await engine.observe([attempt.attempt])).get(attempt.attempt)
     } catch (error) {
       // The store's trouble isn't the job's: the look is tried again, and says why it waits.
       if (error instanceof OrchestrateError && /^(STORE_|CONTROL_LOST$)/.test(error.code)) throw error
       return refuse(context, job, attempt, error)
     }
   }
+  if (seen?.state === 'unknown') throw new Error(`can't tell whether ${attempt.attempt} runs`)
+  if (seen?.state === 'queued') return untilStarted(context, job, attempt, seen)
+  context.waiting.delete(`${job.key}/${shard}`)
   faultPoint('claim-seen')
+  const nodes = seen?.state === 'running' ? seen.nodes : undefined
   await context.aggregates.updateJob(job.key, (now) => {
     const state = now?.shards[shard]
-    return state?.state === 'placed' && state.fence === fence ? [{ type: 'attempt.started', shard, fence }] : []
+    return state?.state === 'placed' && state.fence === fence
+      ? [{ type: 'attempt.started', shard, fence, ...(nodes ? { nodes } : {}) }]
+      : []
   })
   faultPoint('started-recorded')
+}
+
+/** A scheduler has it: what it waits for is shown, and somebody looks again when it starts. */
+function untilStarted(context: Context, job: Job, { attempt, shard }: Attempt, { why, startsAt }: Queued): void {
+  const name = `${job.key}/${shard}`
+  const since = context.waiting.get(name)?.since ?? Date.now()
+  context.waiting.set(name, { reason: why, since, until: startsAt })
+  if (context.queued.has(attempt)) return
+  const stop = new AbortController()
+  context.queued.set(attempt, stop)
+  void context
+    .engine(job.planned.pool)
+    .started(attempt, stop.signal)
+    .then(() => context.commands.send(jobAggregate(job.key)))
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted)
+        context.log.warn({ err: error, attempt }, 'its start is not waited for; the sweep looks')
+    })
+    .finally(() => context.queued.delete(attempt))
 }
 
 /** It could not be started: its claim is taken, so that it never will be, and the reason recorded. */
@@ -58,7 +90,7 @@ async function refuse(context: Context, job: Job, attempt: Attempt, cause: unkno
       now?.shards[shard]?.state === 'placed' && now.shards[shard].fence === fence
         ? [{ type: 'attempt.exited', shard, fence, outcome, step: null, reached: null }]
         : [],
-    { pool: job.planned.pool, attempt: attempt.attempt },
+    { pool: capacityOf(context, job), attempt: attempt.attempt },
   )
 }
 

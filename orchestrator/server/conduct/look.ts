@@ -4,8 +4,8 @@ import type { JobEvent } from '../../run/job-events.ts'
 import { type Changed, jobAggregate, runAggregate } from '../aggregates.ts'
 import { conductJob } from './conduct-job.ts'
 import { conductRun } from './conduct-run.ts'
-import { type Context, poolAggregate } from './context.ts'
-import { conductPool } from './place.ts'
+import { type Context, capacityAggregate, capacityOf } from './context.ts'
+import { placeIn } from './place.ts'
 
 /** Looks at a job, a run or a pool, and does what its state asks for. */
 export async function look(context: Context, aggregate: string): Promise<void> {
@@ -28,7 +28,7 @@ function conduct(context: Context, aggregate: string): Promise<void> {
   const name = rest.join('/')
   if (kind === 'job') return conductJob(context, name)
   if (kind === 'run') return conductRun(context, name)
-  return conductPool(context, name)
+  return placeIn(context, name)
 }
 
 /** Whether others of its pool may now be placed, or in another order. */
@@ -59,7 +59,7 @@ export function touchedBy(context: Context, aggregate: string, events: Parameter
   // Nobody wants it yet: whoever defined it is about to, and a look in between would cancel it.
   if (job.version === 1) return []
   const pool = events.some((event) => movesPool[event.type as JobEvent['type']] ?? true)
-    ? [poolAggregate(job.planned.pool)]
+    ? [capacityAggregate(capacityOf(context, job))]
     : []
   if (!isOver(job)) return [aggregate, ...pool]
   const readers = [...context.aggregates.jobs.values()].filter(

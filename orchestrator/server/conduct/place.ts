@@ -4,7 +4,7 @@ import type { Reservation } from '../../ledger/capacity.ts'
 import { isWanted, type Job, priorityOf } from '../../run/job.ts'
 import { resumeOrder } from '../../store/checkpoints.ts'
 import { claimFence, lastFence } from '../../store/fences.ts'
-import type { Context } from './context.ts'
+import { type Context, capacityOf } from './context.ts'
 import { giveBackOrphans } from './reconcile.ts'
 
 type Candidate = { job: Job; shard: number }
@@ -13,15 +13,15 @@ export const attemptId = (key: string, shards: number, shard: number, fence: num
   shards > 1 ? `a-${key.slice(0, 10)}-${shard}-${fence}` : `a-${key.slice(0, 10)}-${fence}`
 
 /**
- * Places what waits for a pool: by priority, then by arrival, and strictly so. What comes later doesn't overtake a job
+ * Places what waits for pools whose capacity is counted together: by priority, then by arrival, and strictly so. What comes later doesn't overtake a job
  * that finds no room, else a large one could wait behind small ones for ever.
  */
-export async function conductPool(context: Context, pool: string): Promise<void> {
-  if (candidates(context, pool).length === 0 && !context.owing.has(pool)) return
+export async function placeIn(context: Context, capacity: string): Promise<void> {
+  if (candidates(context, capacity).length === 0 && !context.owing.has(capacity)) return
   if (!(await context.control.stillOwner())) return
   let full: { reason: string; ahead: number } | null = null
   let failed: unknown = null
-  for (const candidate of candidates(context, pool)) {
+  for (const candidate of candidates(context, capacity)) {
     const name = `${candidate.job.key}/${candidate.shard}`
     if (full) {
       wait(context, name, `${full.reason}; ${full.ahead === 1 ? '1 job is' : `${full.ahead} jobs are`} ahead of it`)
@@ -42,17 +42,17 @@ export async function conductPool(context: Context, pool: string): Promise<void>
       failed = error
     }
   }
-  if (full || context.owing.has(pool)) {
-    await giveBackOrphans(context, pool)
-    context.owing.delete(pool)
+  if (full || context.owing.has(capacity)) {
+    await giveBackOrphans(context, capacity)
+    context.owing.delete(capacity)
   }
   if (failed) throw failed
 }
 
-function candidates(context: Context, pool: string): Candidate[] {
+function candidates(context: Context, capacity: string): Candidate[] {
   const now = Date.now()
   return [...context.aggregates.jobs.values()]
-    .filter((job) => job.phase === 'open' && job.planned.pool === pool && isWanted(job))
+    .filter((job) => job.phase === 'open' && capacityOf(context, job) === capacity && isWanted(job))
     .sort((a, b) => priorityOf(b) - priorityOf(a) || (a.readyAt ?? 0) - (b.readyAt ?? 0) || a.definedAt - b.definedAt)
     .flatMap((job) =>
       job.shards.flatMap((shard, index) =>
@@ -71,11 +71,12 @@ async function place(context: Context, candidate: Candidate): Promise<string | n
   const { job, shard } = candidate
   const { planned, key } = job
   const { store, capacity } = context
-  const { cores, gpus } = planned.resources
+  const pool = context.pools.of(planned.pool)
+  if (!context.pools.has(planned.pool)) return pool.refuse(planned.resources).join('; ')
   for (;;) {
     const fence = Math.max(job.shards[shard]?.fence ?? 0, await lastFence(store, key, shard)) + 1
     const attempt = attemptId(key, planned.shards, shard, fence)
-    const reserved = await capacity.reserve(planned.pool, attempt, { cores, gpus })
+    const reserved = await capacity.reserve(pool.capacity, attempt, pool.need(planned.resources))
     if (!reserved.ok) return reserved.why
     faultPoint('capacity-reserved')
     const placed = await claimAndRecord(context, candidate, fence, attempt, reserved)
@@ -130,15 +131,15 @@ async function claimAndRecord(
     placed = aggregates.jobs.get(key)?.shards[shard]?.fence === fence
     throw error
   } finally {
-    if (!placed) await giveBack(context, planned.pool, attempt)
+    if (!placed) await giveBack(context, capacityOf(context, job), attempt)
   }
 }
 
-async function giveBack(context: Context, pool: string, attempt: string): Promise<void> {
+async function giveBack(context: Context, capacity: string, attempt: string): Promise<void> {
   try {
-    await context.capacity.release(pool, attempt)
+    await context.capacity.release(capacity, attempt)
   } catch (error) {
-    context.owing.add(pool)
+    context.owing.add(capacity)
     throw error
   }
 }

@@ -1,8 +1,7 @@
 import { type Attempt, isActive } from '../../run/job.ts'
 import { listPins, unpin } from '../../store/pins.ts'
-import type { Aggregates } from '../aggregates.ts'
 import { reportPath } from '../views/run-view.ts'
-import { type Context, poolAggregate } from './context.ts'
+import { type Context, capacityAggregate, capacityOf } from './context.ts'
 
 /** What was found of reservations: lost ones put back, and those of nobody given back. */
 export type Reconciled = { restored: number; givenBack: number }
@@ -12,27 +11,45 @@ export type Reconciled = { restored: number; givenBack: number }
  * has its reservation again, and what was reserved and never placed is given back.
  */
 export async function reconcile(context: Context): Promise<Reconciled> {
-  const { capacity, host, hostCapacity } = context
-  // Pool local is this machine, whatever it was called before: an old name would be room that isn't there.
-  const { hosts } = await capacity.free('local')
-  for (const known of hosts) if (known.host !== host) await capacity.removeHost('local', known.host)
-  await capacity.setHost('local', host, hostCapacity)
+  const capacities = [...context.pools.byCapacity().keys()]
+  for (const capacity of capacities) await setHosts(context, capacity)
   let restored = 0
-  for (const attempt of activeAttempts(context.aggregates))
-    if (await capacity.restore(attempt.pool, attempt)) restored += 1
-  return { restored, givenBack: await giveBackOrphans(context, 'local') }
+  for (const attempt of activeAttempts(context)) {
+    const need = reservedBy(context, attempt)
+    if (await context.capacity.restore(attempt.capacity, { ...attempt, ...need })) restored += 1
+  }
+  let givenBack = 0
+  for (const capacity of capacities) givenBack += await giveBackOrphans(context, capacity)
+  return { restored, givenBack }
+}
+
+/** Makes the hosts of a capacity those that its pools have now: one of before would be room that isn't there. */
+export async function setHosts({ pools, capacity }: Context, name: string): Promise<void> {
+  const hosts = new Map((pools.byCapacity().get(name) ?? []).flatMap((pool) => [...pool.hosts()]))
+  const { hosts: known } = await capacity.free(name)
+  for (const { host } of known) if (!hosts.has(host)) await capacity.removeHost(name, host)
+  for (const [host, has] of hosts) await capacity.setHost(name, host, has)
+}
+
+/** What an attempt has of its host, as it was reserved: not always what it uses. */
+function reservedBy(
+  { pools, aggregates }: Context,
+  { job, pool, gpus }: ActiveAttempt,
+): { cores: number; gpus: string[] } {
+  const planned = aggregates.jobs.get(job)?.planned
+  return { cores: planned ? pools.of(pool).need(planned.resources).cores : 0, gpus }
 }
 
 /** Gives back what was reserved for attempts that nobody placed. Not while a placement of the pool is under way. */
-export async function giveBackOrphans(context: Context, pool: string): Promise<number> {
-  const active = new Set(activeAttempts(context.aggregates).map(({ attempt }) => attempt))
+export async function giveBackOrphans(context: Context, capacity: string): Promise<number> {
+  const active = new Set(activeAttempts(context).map(({ attempt }) => attempt))
   let givenBack = 0
-  for (const { attempt } of await context.capacity.reservations(pool)) {
+  for (const { attempt } of await context.capacity.reservations(capacity)) {
     if (active.has(attempt)) continue
     // Nothing but the ledger names attempts, so this one can't be started any more.
     context.log.warn({ attempt }, 'a reservation without an attempt is given back')
-    await context.capacity.release(pool, attempt)
-    await context.commands.send(poolAggregate(pool))
+    await context.capacity.release(capacity, attempt)
+    await context.commands.send(capacityAggregate(capacity))
     givenBack += 1
   }
   return givenBack
@@ -51,15 +68,15 @@ export async function letGoOfPins(context: Context): Promise<void> {
   }
 }
 
-/** One that is placed or runs: of which job, and of which pool it has something. */
-export type ActiveAttempt = Attempt & { job: string; pool: string }
+/** One that is placed or runs: of which job, in which pool, and of which capacity it has something. */
+export type ActiveAttempt = Attempt & { job: string; pool: string; capacity: string }
 
-export function activeAttempts(aggregates: Aggregates): ActiveAttempt[] {
+export function activeAttempts({ aggregates, pools }: Pick<Context, 'aggregates' | 'pools'>): ActiveAttempt[] {
   return [...aggregates.jobs.values()].flatMap((job) =>
     job.attempts.flatMap((attempt) => {
       const shard = job.shards[attempt.shard]
       const active = shard && isActive(shard) && shard.fence === attempt.fence
-      return active ? [{ ...attempt, job: job.key, pool: job.planned.pool }] : []
+      return active ? [{ ...attempt, job: job.key, pool: job.planned.pool, capacity: capacityOf({ pools }, job) }] : []
     }),
   )
 }

@@ -7,7 +7,7 @@ import type { Findings } from '../api.ts'
 import { abandonLost, observeAttempts, type Seen } from './abandon.ts'
 import { adoptAttempts } from './adopt.ts'
 import { conductRun } from './conduct-run.ts'
-import { type Context, poolAggregate } from './context.ts'
+import { type Context, capacityAggregate } from './context.ts'
 import { endStrays } from './end-strays.ts'
 import { everything } from './look.ts'
 import { giveBackOrphans, reconcile } from './reconcile.ts'
@@ -48,7 +48,7 @@ export class Recovery {
       fences = await adoptAttempts(context)
     }
     const seen = await abandonLost(context)
-    const strays = compared ? await endStrays(context, 'local') : 0
+    const strays = compared ? await endStrays(context) : 0
     const reservations = await reconcile(context)
     await this.#remember(redis.compared)
     if (compared && compared.store + compared.ledger + strays > 0)
@@ -103,9 +103,10 @@ export class Recovery {
     const fences = await adoptAttempts(context)
     const seen = await observeAttempts(context)
     let givenBack = 0
-    await context.commands.sweep([poolAggregate('local')], async () => {
-      givenBack = await giveBackOrphans(context, 'local')
-    })
+    for (const capacity of context.pools.byCapacity().keys())
+      await context.commands.sweep([capacityAggregate(capacity)], async () => {
+        givenBack += await giveBackOrphans(context, capacity)
+      })
     await context.commands.sendAll(everything(context))
     return this.#found({
       cause: 'asked',

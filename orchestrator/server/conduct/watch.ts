@@ -10,7 +10,7 @@ import { classifyExit } from '../../run/classify-exit.ts'
 import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
 import type { JobError, StopReason } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
-import type { Context } from './context.ts'
+import { type Context, capacityOf } from './context.ts'
 import { isDiskFull } from './is-disk-full.ts'
 import { listened } from './listened.ts'
 
@@ -74,6 +74,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
   const reached = log.progress?.step ?? null
   const outcome = classifyExit({
     exit: seen.exit,
+    end: seen.end,
     attempt: attempt.attempt,
     stopping: recorded?.stopping ?? null,
     found: recorded?.found ?? null,
@@ -92,7 +93,7 @@ async function recordExit(context: Context, key: string, attempt: Attempt): Prom
         ? [{ type: 'attempt.exited', shard, fence, outcome, step, reached }]
         : []
     },
-    { pool: job.planned.pool, attempt: attempt.attempt },
+    { pool: capacityOf(context, job), attempt: attempt.attempt },
   )
   faultPoint('exit-recorded')
   // A worker that was killed could not do it: half a checkpoint each time would fill the disk.
@@ -142,7 +143,7 @@ export async function revoke(context: Context, job: Job, shard: number, fence: n
   if (!attempt) return
   const state = await context.engine(job.planned.pool).revoke(attempt.attempt)
   faultPoint('claim-revoked')
-  const release = { pool: job.planned.pool, attempt: attempt.attempt }
+  const release = { pool: capacityOf(context, job), attempt: attempt.attempt }
   const inPlace = (now: Job | null): boolean =>
     now?.shards[shard]?.state === 'placed' && now.shards[shard].fence === fence
   if (state === 'revoked')

@@ -17,6 +17,7 @@ export async function jobView(context: Context, job: Job, run: Run): Promise<Job
     key: job.key,
     stage: job.planned.stage,
     cells: run.submitted.cells.filter((cell) => Object.values(cell.jobs).includes(job.key)).map((cell) => cell.name),
+    pool: job.planned.pool,
     needs: job.planned.needs,
     state: stateName(job),
     cached: isCached(job, run),

@@ -6,12 +6,12 @@ import { cellState, type Run, type RunCell } from '../../run/run.ts'
 import type { RunView } from '../api.ts'
 import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
-import { activeAttempts } from '../conduct/reconcile.ts'
 import { jobsOf } from '../find.ts'
 import { runMetricsFolder } from '../metrics-folders.ts'
 import { certifiedOf } from './certified.ts'
 import { addPhases, goodput, jobPhases, noPhases } from './goodput.ts'
 import { isCached, jobView } from './job-view.ts'
+import { poolViews } from './pool-view.ts'
 
 export async function runView(context: Context, run: Run): Promise<RunView> {
   const { submitted } = run
@@ -35,7 +35,7 @@ export async function runView(context: Context, run: Run): Promise<RunView> {
       stages: cell.jobs,
     })),
     jobs: await Promise.all(ordered.map((job) => jobView(context, job, run))),
-    pool: poolView(context),
+    pools: poolViews(context, ordered),
     troubles: context.troubles.list(),
     metrics: metricsView(context, run),
     goodput: await runGoodput(context, run, ordered),
@@ -78,19 +78,4 @@ async function runGoodput(context: Context, run: Run, jobs: Job[]): Promise<RunV
   for (const job of jobs)
     if (!isCached(job, run)) sum = addPhases(sum, jobPhases(job, await logsOf(context, job), run.submitted.at, now))
   return { share: goodput(sum), ...sum }
-}
-
-/** From memory: how things are is told also while Redis is away. */
-function poolView({ aggregates, hostCapacity }: Context): RunView['pool'] {
-  const { cores, gpus } = hostCapacity
-  const active = activeAttempts(aggregates).filter(({ pool }) => pool === 'local')
-  const coresBusy = active.reduce((sum, attempt) => sum + attempt.cores, 0)
-  const gpusBusy = new Set(active.flatMap((attempt) => attempt.gpus))
-  return {
-    name: 'local',
-    cores,
-    coresFree: Math.max(0, cores - coresBusy),
-    gpus: gpus.length,
-    gpusFree: gpus.filter((gpu) => !gpusBusy.has(gpu)).length,
-  }
 }

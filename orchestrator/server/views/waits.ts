@@ -21,6 +21,12 @@ export function waitsOf(context: Context, job: Job): Waits | null {
   if (failing) return { ...failing, until: null }
   const [suspicion] = job.attempts.flatMap(({ attempt }) => context.listened.get(attempt)?.suspicion ?? [])
   if (suspicion) return { reason: suspicion.reason, since: suspicion.since, until: null }
+  const held = job.shards.findIndex(
+    (shard, index) => shard.state === 'placed' && context.waiting.has(`${job.key}/${index}`),
+  )
+  const scheduler = context.waiting.get(`${job.key}/${held}`)
+  if (scheduler && !job.shards.some((shard) => shard.state === 'running'))
+    return { reason: scheduler.reason, since: scheduler.since, until: scheduler.until ?? null }
   const idle = job.shards.flatMap((shard, index) => (shard.state === 'idle' ? [{ shard, index }] : []))
   const first = idle[0]
   if (!first || job.shards.some((shard) => shard.state === 'running' || shard.state === 'placed')) return null
@@ -32,7 +38,7 @@ export function waitsOf(context: Context, job: Job): Waits | null {
   }
   const waiting = context.waiting.get(`${job.key}/${first.index}`)
   return waiting
-    ? { ...waiting, until: null }
+    ? { ...waiting, until: waiting.until ?? null }
     : { reason: 'about to be placed', since: job.readyAt ?? Date.now(), until: null }
 }
 

@@ -133,8 +133,8 @@ async function untilOver({ client }: Daemon, run: string): Promise<RunView> {
 }
 
 /** Nothing is held for what is over, and fences follow each other. */
-async function expectTidy({ client }: Daemon, { run, jobs, pool }: RunView): Promise<void> {
-  expect([pool.coresFree, pool.gpusFree]).toEqual([pool.cores, pool.gpus])
+async function expectTidy({ client }: Daemon, { run, jobs, pools }: RunView): Promise<void> {
+  for (const { free, all } of pools.flatMap(({ room }) => room)) expect(free).toBe(all)
   const store = filesystemStore(join(state, 'store'))
   expect((await listPins(store)).has(run)).toBe(false)
   for (const { key, shards } of jobs) {

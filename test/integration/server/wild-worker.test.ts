@@ -46,7 +46,7 @@ test('a line of events of 1 GB costs no memory, and the lines after it are read'
   await writeFile(path, '')
   await truncate(path, 1 << 30) // a hole: it reads as zeros
   await appendFile(path, '\n{"t":1,"type":"progress","step":8,"of":9,"unit":"steps"}\n')
-  const tail = new AttemptTail(made, (line) => line)
+  const tail = new AttemptTail({ directory: made, writes: 'told' }, (line) => line)
   const before = process.memoryUsage().rss
   await tail.read()
   expect(tail.log).toMatchObject({ garbage: 1, progress: { step: 8 } })

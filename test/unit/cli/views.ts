@@ -8,6 +8,7 @@ export function job(stage: string, given: Partial<JobView> = {}): JobView {
     key: `${stage}-${(given.cells ?? ['all']).join('-')}`.padEnd(64, '0'),
     stage,
     cells: ['full', 'no-depth-expert'],
+    pool: 'local',
     needs: [],
     state: 'waiting',
     cached: false,
@@ -40,7 +41,16 @@ export function run(jobs: JobView[], given: Partial<RunView> = {}): RunView {
     endedAt: null,
     cells: ['full', 'no-depth-expert'].map((cell) => ({ cell, state: 'running' as const, metrics: {}, stages: {} })),
     jobs,
-    pool: { name: 'local', cores: 2, coresFree: 0, gpus: 0, gpusFree: 0 },
+    pools: [
+      {
+        name: 'local',
+        engine: 'local',
+        room: [
+          { of: 'core', all: 2, free: 0 },
+          { of: 'GPU', all: 0, free: 0 },
+        ],
+      },
+    ],
     troubles: [],
     metrics: null,
     goodput: {

@@ -21,7 +21,7 @@ function written(...parts: (string | Buffer)[]): string {
 }
 
 async function read(folder: string) {
-  const tail = new AttemptTail(folder, (line) => line)
+  const tail = new AttemptTail({ directory: folder, writes: 'told' }, (line) => line)
   await tail.read()
   return tail
 }

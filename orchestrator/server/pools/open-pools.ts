@@ -1,0 +1,81 @@
+import type { Logger } from 'pino'
+import type { HostCapacity } from '../../engines/host-capacity.ts'
+import { LocalEngine } from '../../engines/local/local.ts'
+import { type HostFolders, hostFolders } from '../../engines/prepare/host-folders.ts'
+import { type Prepare, prepare } from '../../engines/prepare/prepare.ts'
+import { OrchestrateError } from '../../errors.ts'
+import type { RedisLink } from '../../ledger/connect-redis.ts'
+import type { Pool, PoolOf } from '../../spec/pools/pool.ts'
+import type { Control } from '../../store/control.ts'
+import type { Store } from '../../store/store.ts'
+import type { Settings } from '../settings.ts'
+import { type OpenPool, refuseOnOneHost, wholeOnOneHost } from './open-pool.ts'
+import { Pools } from './pools.ts'
+
+/** What engines are made from. */
+export type Ground = {
+  settings: Settings
+  store: Store
+  /** Of the store: fences, and so attempts, are its. */
+  identity: string
+  control: Control
+  redis: RedisLink
+  host: string
+  hostCapacity: HostCapacity
+  log: Logger
+  /** The hosts of a pool are others now, or have another capacity. */
+  hostsChanged: (capacity: string) => void
+}
+
+/** Makes the engine of each pool. Nothing that a pool's place may lack right now is an error before somebody uses it. */
+export async function openPools(pools: readonly Pool[], ground: Ground): Promise<Pools> {
+  return new Pools(await Promise.all(pools.map((pool) => open(pool, ground))), ground.settings.stateDir)
+}
+
+async function open(pool: Pool, ground: Ground): Promise<OpenPool> {
+  switch (pool.engine) {
+    case 'local':
+      return openLocal(pool, ground)
+    case 'container':
+    case 'slurm':
+    case 'agents':
+      throw new OrchestrateError('POOLS_INVALID', `pool ${pool.name}: engine '${pool.engine}' is not built yet`)
+    default:
+      return pool satisfies never
+  }
+}
+
+function openLocal(pool: PoolOf<'local'>, ground: Ground): OpenPool {
+  const { settings, log, host, hostCapacity } = ground
+  const { stateDir, python } = settings
+  const engine = new LocalEngine({
+    stateDir,
+    python,
+    prepare: prepareIn(ground, hostFolders(stateDir, settings)),
+    log,
+  })
+  engine.warmUp()
+  return { ...thisMachine(pool, host, hostCapacity), engine, close: () => engine.close() }
+}
+
+/** For pools whose attempts run on this machine: together they have what it has. */
+export function thisMachine(pool: Pool, host: string, has: HostCapacity): Omit<OpenPool, 'engine' | 'close'> {
+  const hosts = new Map([[host, has]])
+  return {
+    pool,
+    capacity: 'local',
+    need: wholeOnOneHost,
+    refuse: (resources) => refuseOnOneHost(pool.name, hosts.values(), resources),
+    hosts: () => hosts,
+    counts: 'cores',
+  }
+}
+
+/** Bringing may take long: afterwards somebody else may own the store. */
+export function prepareIn({ store, control }: Ground, folders: HostFolders): Prepare {
+  return async (order) => {
+    const job = await prepare(store, folders, order)
+    await control.awake()
+    return job
+  }
+}
