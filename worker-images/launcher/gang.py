@@ -10,6 +10,7 @@ from launcher.memory import Memory
 from launcher.oom import OomKills
 from launcher.quick import SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Json
 from launcher.rank import Rank
+from launcher.scratch import Scratch, remove_scratch
 from launcher.strays import kill_strays
 
 TRY_AGAIN = 75
@@ -38,7 +39,8 @@ class Gang:
         self._kill_at: float | None = None
         self._time_at: float | None = None
         self._oom_kills = OomKills()
-        self._guardian = Guardian(directory, session, lock)
+        self._scratch = Scratch(job.attempt)
+        self._guardian = Guardian(directory, session, lock, self._scratch.path)
         self._poll = select.poll()
         self._signals = -1
         self._readers: dict[int, Rank] = {}
@@ -46,7 +48,7 @@ class Gang:
     def start(self) -> None:
         """Call with the signals blocked, and SIGUSR1 and SIGUSR2 ignored: that is how the ranks are to begin."""
         for number in range(self._job.ranks):
-            rank = Rank(self._job, self._directory, number, self._port)
+            rank = Rank(self._job, self._directory, number, self._port, self._scratch.environment())
             self.ranks.append(rank)
             for fd in rank.logs:
                 self._readers[fd] = rank
@@ -73,6 +75,7 @@ class Gang:
         deadline = time.monotonic() + 2
         while self._readers and time.monotonic() < deadline:
             self._serve(0.1)
+        remove_scratch(self._scratch.path)
         self._guardian.dismiss()
         return [rank.exit for rank in self.ranks if rank.exit is not None]
 
@@ -152,7 +155,7 @@ class Gang:
                 rank.kill()  # its group: before it is waited for, since that frees its number for others
         pid, status, usage = os.wait4(child.si_pid, 0)
         if pid == self._guardian.pid:
-            self._guardian = Guardian(self._directory, self._session, self._lock)
+            self._guardian = Guardian(self._directory, self._session, self._lock, self._scratch.path)
         for rank in self.ranks:
             if rank.pid == pid and rank.exit is None:
                 rank.ended(status, usage.ru_maxrss, oom_killed)

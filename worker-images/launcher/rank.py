@@ -12,7 +12,7 @@ from launcher.redaction import Redaction
 class Rank:
     """A started rank. It leads a process group of its own, so that what it leaves behind can be killed with it."""
 
-    def __init__(self, job: Job, directory: str, number: int, port: int) -> None:
+    def __init__(self, job: Job, directory: str, number: int, port: int, scratch: dict[str, str]) -> None:
         """Raises OSError when the command can't be started."""
         self.number = number
         self.exit: dict[str, Json] | None = None
@@ -24,7 +24,7 @@ class Rank:
             self.pid = os.posix_spawnp(
                 job.command[0],
                 job.command,
-                environment(job, directory, number, port),
+                {**environment(job, directory, number, port), **scratch},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, write_out, 1),

@@ -1,5 +1,6 @@
 import { watch } from 'node:fs'
 import { access, mkdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { faultPoint } from '../../fault-point.ts'
@@ -169,7 +170,11 @@ export class LocalEngine implements Engine {
   async forget(attempt: string): Promise<void> {
     const { state } = await this.#look(attempt)
     if (state === 'running' || state === 'unknown') throw new Error(`${attempt} is ${state}: can't be forgotten`)
-    await rm(this.directory(attempt), { recursive: true, force: true })
+    const claim = await readClaim(this.directory(attempt)).catch(() => null)
+    const remove = (path: string) => rm(path, { recursive: true, force: true })
+    // Its launcher has removed its temporary files, or the guardian has, unless both were killed (launcher/scratch.py).
+    if (claim !== null && claim !== 'revoked') await remove(join(tmpdir(), `orchestrate-${attempt}-${claim.pid}`))
+    await remove(this.directory(attempt))
   }
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LauncherClaim } from '../../../orchestrator/engines/attempt-directory.ts'
 import type { Engine, Launch } from '../../../orchestrator/engines/engine.ts'
@@ -30,6 +30,9 @@ describe('local processes', () => {
     await untilReady(engine, launch.job.attempt, launch.job.ranks)
     return launch.job.attempt
   }
+  /** Where `litter` left a file. */
+  const scratchOf = (attempt: string): string =>
+    dirname(readFileSync(join(engine.directory(attempt), 'stdout.0.log'), 'utf8').split('\n')[0] ?? '')
   /** The launcher's own child, which watches over its end; the other children are ranks. */
   const guardianOf = (attempt: string) => {
     const { pid } = claimOf(attempt)
@@ -55,6 +58,15 @@ describe('local processes', () => {
     expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
   })
 
+  test('when the launcher is killed, temporary files go with the ranks', async () => {
+    const attempt = await start(['litter'])
+    const scratch = scratchOf(attempt)
+    expect(existsSync(scratch)).toBe(true)
+    process.kill(claimOf(attempt).pid, 'SIGKILL')
+    await engine.ended(attempt, never())
+    expect(existsSync(scratch)).toBe(false)
+  })
+
   test('a guardian that is killed is replaced', async () => {
     const attempt = await start(['wait'])
     const guardian = guardianOf(attempt)
@@ -66,13 +78,17 @@ describe('local processes', () => {
   })
 
   test('ranks that lost launcher and guardian are ended by whoever waits for them', async () => {
-    const attempt = await start(['wait'])
+    const attempt = await start(['litter'])
     const guardian = guardianOf(attempt)
     process.kill(claimOf(attempt).pid, 'SIGSTOP')
     process.kill(guardian, 'SIGKILL')
     process.kill(claimOf(attempt).pid, 'SIGKILL')
     await place.engine().ended(attempt, never())
     expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
+    const scratch = scratchOf(attempt)
+    expect(existsSync(scratch)).toBe(true)
+    await engine.forget(attempt)
+    expect(existsSync(scratch)).toBe(false)
   })
 
   test('ranks without launcher and guardian still count as running, and can be killed', async () => {
@@ -91,6 +107,7 @@ describe('local processes', () => {
     await ended
     await untilNobody(attempt)
     expect(await look(attempt, other)).toEqual({ state: 'exited', exit: null, end: null })
+    await other.forget(attempt)
   })
 
   test('a launcher that does not answer is killed after a while, with its ranks', async () => {
@@ -100,6 +117,7 @@ describe('local processes', () => {
     expect(await look(attempt)).toEqual({ state: 'running' })
     await engine.ended(attempt, never())
     expect(await look(attempt)).toEqual({ state: 'exited', exit: null, end: null })
+    await engine.forget(attempt)
   })
 
   test('the launcher leads a session of its own, so that Ctrl-C in a terminal does not reach it', async () => {

@@ -17,7 +17,7 @@ export const properties = {
   limits: 'Limits of time and memory hold, and are called by their name',
   revoke: 'What was revoked never starts; of launch and revocation at once, one wins and both know',
   queued: 'A queued attempt says why, and can be revoked',
-  leftovers: 'Nothing is left after the end: no process, no secret',
+  leftovers: 'Nothing is left after the end: no process, no scratch file, no secret',
   forget: 'What is forgotten is gone without a trace, and what runs is not forgotten',
 } as const
 export type Property = keyof typeof properties

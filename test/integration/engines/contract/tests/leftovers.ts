@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { endOf, eventually, type Lab, untilReady } from '../lab.ts'
 import { processesOf } from '../processes-of.ts'
@@ -14,6 +16,17 @@ export function leftovers(lab: Lab): void {
     await endOf(lab.engine, attempt)
     // Who holds the record may take a moment more to go than it took to write it.
     await eventually(() => expect(processesOf(attempt)).toEqual([]))
+  })
+
+  test('a file that a rank left in its folder for temporary ones is gone, also when it was killed', async () => {
+    for (const end of ['SIGTERM', 'SIGKILL'] as const) {
+      const attempt = await lab.startReady(['litter'])
+      const [path = ''] = lab.read(attempt, 'stdout.0.log').split('\n')
+      expect(path).toMatch(/^\/.+litter$/)
+      await lab.engine.signal(attempt, end)
+      await endOf(lab.engine, attempt)
+      expect(existsSync(dirname(path))).toBe(false)
+    }
   })
 
   test('secrets are gone with the attempt', async () => {
