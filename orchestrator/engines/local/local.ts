@@ -1,11 +1,11 @@
-import { watch } from 'node:fs'
-import { access, mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { faultPoint } from '../../fault-point.ts'
-import { claimPath, hasCode, readClaim, readExit, removeSecrets, revokeClaim, writeJob } from '../attempt-directory.ts'
-import { isLocked, untilUnlocked } from '../claim-lock.ts'
+import { claimPath, readClaim, readExit, removeSecrets, writeJob } from '../attempt-directory.ts'
+import { lookAt, revokeAttempt, unlessAborted, untilClaimed, untilFree } from '../attempt-life.ts'
+import { isLocked } from '../claim-lock.ts'
 import type { Engine, Launch, Observation, RankProcess, Signal } from '../engine.ts'
 import type { Prepare } from '../prepare/prepare.ts'
 import { attemptDirectoriesInUse, isRunning, killTree, rankProcesses, sendSignal } from './processes.ts'
@@ -95,13 +95,7 @@ export class LocalEngine implements Engine {
   async #look(attempt: string): Promise<Observation> {
     const directory = this.directory(attempt)
     try {
-      const claim = await readClaim(directory)
-      if (claim === null) return { state: 'unclaimed' }
-      if (claim === 'revoked') return { state: 'revoked' }
-      const exit = await readExit(directory)
-      if (exit) return { state: 'exited', exit, end: null }
-      if (isRunning(claim) || (await isLocked(claimPath(directory)))) return { state: 'running' }
-      return { state: 'exited', exit: await readExit(directory), end: null } // it may have been written just now
+      return await lookAt(directory, isRunning)
     } catch (error) {
       this.#log.warn({ attempt, err: error }, 'attempt could not be observed')
       return { state: 'unknown' }
@@ -140,9 +134,7 @@ export class LocalEngine implements Engine {
   }
 
   async revoke(attempt: string): Promise<'revoked' | 'running' | 'exited'> {
-    if (await revokeClaim(this.directory(attempt))) return 'revoked'
-    const { state } = await this.#look(attempt)
-    return state === 'revoked' || state === 'exited' ? state : 'running'
+    return revokeAttempt(this.directory(attempt), () => this.#look(attempt))
   }
 
   /** It waits for nobody: whoever launched it has started it. */
@@ -159,9 +151,7 @@ export class LocalEngine implements Engine {
     // ranks would hold the lock for ever.
     const orphans = setInterval(() => isRunning(claim) || void this.#killOrphans(attempt), KILL_TAKES_MS)
     try {
-      await untilUnlocked(claimPath(directory), signal)
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error
+      await untilFree(directory, signal)
     } finally {
       clearInterval(orphans)
     }
@@ -175,41 +165,5 @@ export class LocalEngine implements Engine {
     // Its launcher has removed its temporary files, or the guardian has, unless both were killed (launcher/scratch.py).
     if (claim !== null && claim !== 'revoked') await remove(join(tmpdir(), `orchestrate-${attempt}-${claim.pid}`))
     await remove(this.directory(attempt))
-  }
-}
-
-/** Returns when there is a claim, or no directory any more. */
-async function untilClaimed(directory: string, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  if (await readClaim(directory)) return
-  await mkdir(directory, { recursive: true })
-  const watcher = watch(directory, { persistent: false })
-  try {
-    await unlessAborted(
-      new Promise<void>((resolve, reject) => {
-        const look = () => readClaim(directory).then((claim) => claim && resolve(), reject)
-        watcher.on('change', () => access(directory).then(look, () => resolve()))
-        watcher.once('error', reject)
-        void look() // it may have come before the watcher
-      }),
-      signal,
-    )
-  } finally {
-    watcher.close()
-  }
-}
-
-async function unlessAborted(promise: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  if (!promise) return
-  let abort = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

@@ -42,12 +42,16 @@ export function pidsOf(directory: string, session: number | null): number[] {
 
 /** The ranks of a launcher; none of what these have started in turn. Null when the launcher is gone. */
 export function rankProcesses(claim: LauncherClaim): RankProcess[] | null {
-  if (!isRunning(claim)) return null
+  return isRunning(claim) ? ranksBelow(claim.pid) : null
+}
+
+/** Children of a process that were told that they are a rank. */
+export function ranksBelow(parent: number): RankProcess[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name): RankProcess[] => {
       const stat = readStat(Number(name))
-      if (stat?.parent !== claim.pid || stat.state === 'Z') return []
+      if (stat?.parent !== parent || stat.state === 'Z') return []
       const rank = /\0RANK=(\d+)\0/.exec(`\0${readProc(Number(name), 'environ')}`)?.[1]
       return rank === undefined ? [] : [{ rank: Number(rank), state: stat.state }]
     })
