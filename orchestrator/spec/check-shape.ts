@@ -69,11 +69,23 @@ function valueAt(root: Json, path: Path): Json | undefined {
 function keysAt(shape: z.ZodType, path: Path): string[] {
   let at: unknown = shape
   for (const part of path) at = child(unwrap(at), part)
-  const def = definition(unwrap(at))
+  return keysOf(at)
+}
+
+/** Of alternatives: those of each. */
+function keysOf(schema: unknown): string[] {
+  const def = definition(unwrap(schema))
+  if (def?.options) return [...new Set(def.options.flatMap(keysOf))]
   return def?.shape === undefined ? [] : Object.keys(def.shape)
 }
 
-type Definition = { type: string; shape?: Record<string, unknown>; innerType?: unknown; valueType?: unknown }
+type Definition = {
+  type: string
+  shape?: Record<string, unknown>
+  innerType?: unknown
+  valueType?: unknown
+  options?: unknown[]
+}
 const definition = (schema: unknown): Definition | undefined => (schema as { def?: Definition } | undefined)?.def
 
 function unwrap(schema: unknown): unknown {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { EngineEnd } from '../../../orchestrator/protocol/engine-end.ts'
 import type { AttemptExit, RankExit } from '../../../orchestrator/protocol/exit-record.ts'
 import { policyOf } from '../../../orchestrator/run/after-exit.ts'
 import { classifyExit, type ExitFacts } from '../../../orchestrator/run/classify-exit.ts'
@@ -163,6 +164,42 @@ test('a crash without words of its own is told by its exit and the last line of 
     'rank 0 ended with exit code 3: ValueError: no',
   )
   expect(said({ exit: exit([rank('SIGSEGV')]) })?.message).toBe('rank 0 was killed by SIGSEGV')
+})
+
+/** What the engine says, what it makes of an attempt without a record, and of one whose rank was killed. */
+const engineEnds: [EngineEnd['kind'], string, string][] = [
+  ['preempted', 'preempted', 'preempted'],
+  ['nodeLost', 'nodeLost', 'nodeLost'],
+  ['time', 'crashed TIME_LIMIT', 'crashed TIME_LIMIT'],
+  ['memory', 'outOfMemory OUT_OF_MEMORY', 'outOfMemory OUT_OF_MEMORY'],
+  ['cancelled', 'crashed CANCELLED_OUTSIDE', 'crashed CANCELLED_OUTSIDE'],
+  ['refused', 'misused LAUNCH_FAILED', 'misused LAUNCH_FAILED'],
+]
+
+test.each(engineEnds)('an end that the engine calls %s', (kind, without, killed) => {
+  const end: EngineEnd = { kind, message: 'so it says', nodes: ['n1'] }
+  const told = (patch: Partial<ExitFacts>) => {
+    const outcome = classifyExit(facts({ end, ...patch }))
+    return 'error' in outcome ? `${outcome.kind} ${outcome.error.code}` : outcome.kind
+  }
+  expect(told({ exit: null })).toBe(without)
+  expect(told({ exit: exit([rank('SIGKILL')]) })).toBe(killed)
+  // Whatever was said of its place: it had done its work, or we asked it to end.
+  expect(told({})).toBe('done')
+  expect(told({ exit: null, stopping: 'unwanted' })).toBe('stopped')
+})
+
+test('a time limit of the place after a commit is a turn that is over, and a lost node is named', () => {
+  const end: EngineEnd = { kind: 'time', message: 'ran into the time limit', nodes: [] }
+  expect(classifyExit(facts({ exit: null, end, committed: true }))).toEqual({ kind: 'preempted' })
+  const lost: EngineEnd = { kind: 'nodeLost', message: 'node n1 failed', nodes: ['n1'] }
+  expect(classifyExit(facts({ exit: null, end: lost }))).toEqual({
+    kind: 'nodeLost',
+    message: 'node n1 failed',
+    nodes: ['n1'],
+  })
+  const bad = exit([], { cause: 'launcher', message: 'n2: no GPU', code: 'NODE_BAD', nodes: ['n2'] })
+  expect(classifyExit(facts({ exit: bad }))).toEqual({ kind: 'nodeLost', message: 'n2: no GPU', nodes: ['n2'] })
 })
 
 test('what was found out about a hang before it was ended is what its error says', () => {
