@@ -86,6 +86,23 @@ const errors = {
   IMAGE_NOT_BUILT: { exit: 4, hint: 'the log named above has every line of the build' },
   DAEMON_UNREACHABLE: { exit: 4, hint: 'see the daemon log named above; `orchestrate doctor` checks the machine' },
   DAEMON_RUNNING: { exit: 4, hint: '`orchestrate stop` ends it; `orchestrate serve --standby` waits behind it' },
+  SLURM_MISSING: {
+    exit: 4,
+    hint: 'start the daemon on a host of the cluster that has Slurm’s commands (apt-get install slurm-client)',
+  },
+  SLURM_UNREACHABLE: {
+    exit: 4,
+    hint: 'attempts go on, and all else as soon as it answers; `scontrol ping` asks it, and conf in pools.yaml names another slurm.conf',
+  },
+  SLURM_BUSY: { exit: 4, hint: 'it is tried again: Slurm takes no more jobs of this user for now' },
+  SLURM_REFUSED: {
+    exit: 2,
+    hint: 'mend the pool in pools.yaml, or the resources of the stage; `sinfo` lists partitions, `sacctmgr show assoc user=$USER` accounts and QOS',
+  },
+  POOL_DIRECTORY_UNUSABLE: {
+    exit: 4,
+    hint: 'let `directory` of the pool name a folder that this host and all nodes of the cluster share, and that you may write to',
+  },
   FLOCK_MISSING: { exit: 4, hint: 'apt-get install util-linux' },
   HOST_NOT_LOOPBACK: {
     exit: 2,

@@ -88,6 +88,24 @@ export const limits = {
     ownerPid: 1_000,
   },
 
+  slurm: {
+    /** One command of Slurm's, which may try for a while itself. */
+    command: 60_000,
+    /** Pause between two submissions: what comes meanwhile and needs the same goes into one array. */
+    submit: 250,
+    /** How long nothing is asked of a Slurm that didn't answer; doubles each time. */
+    silenceFirst: 1_000,
+    silenceLongest: 60_000,
+    /** Between two looks at a queue of which something new is expected; else the pool's own interval counts. */
+    hurry: 1_000,
+    /** Looks at the files of an attempt: so much apart for each attempt that is waited for, within these bounds. */
+    filesEach: 10,
+    filesLeast: 250,
+    filesMost: 10_000,
+    /** How long a batch step has to kill its ranks and leave a record, before Slurm is told to. */
+    killTakes: 30_000,
+  },
+
   daemon: {
     /** Everything that isn't over is looked at again this often, whatever message was lost. */
     sweep: 10_000,

@@ -69,13 +69,14 @@ export async function writeJob(directory: string, job: JobFile, secrets: Launch[
 /** For an attempt that is over, or never begins, and whose launcher can't do it. */
 export const removeSecrets = (directory: string) => rm(join(directory, 'secrets.json'), { force: true })
 
-async function writeWhole(path: string, value: unknown, mode: number): Promise<void> {
+export async function writeWhole(path: string, value: unknown, mode: number): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`
   await writeFile(temporary, `${JSON.stringify(value)}\n`, { mode, flag: 'wx' })
   await rename(temporary, path)
 }
 
-async function readIfThere(path: string): Promise<string | null> {
+/** Returns null for a file that isn't there. */
+export async function readIfThere(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
@@ -84,7 +85,7 @@ async function readIfThere(path: string): Promise<string | null> {
   }
 }
 
-async function writable<T>(directory: string, write: () => Promise<T>): Promise<T> {
+export async function writable<T>(directory: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write()
   } catch (error) {

@@ -25,6 +25,8 @@ export type Launch = {
   env: Record<string, string>
   /** Secret values by name; written to a file that only the attempt's user can read. */
   secrets: Record<string, string>
+  /** GPUs that each node has to have, where the engine's scheduler hands them out. */
+  gpus?: number
   /** Nodes that it must not be placed on, where the engine places. */
   avoid?: string[]
 }

@@ -1,0 +1,195 @@
+import { readdir } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import type { EngineEnd } from '../../protocol/engine-end.ts'
+import type { AttemptExit } from '../../protocol/exit-record.ts'
+import { readExit, removeSecrets, revokeClaim } from '../attempt-directory.ts'
+import type { Observation } from '../engine.ts'
+import { badNodes, type EndedJob, endOfJob } from './end-of-job.ts'
+import { meaningOf } from './job-states.ts'
+import type { OldJobs } from './old-jobs.ts'
+import { whyPending } from './pending-reasons.ts'
+import { type Answer, jobKey, type QueuePoll } from './queue-poll.ts'
+import { hostNames, type QueuedJob } from './read-queue.ts'
+import { filesIn } from './signs.ts'
+import type { SlurmCommands } from './slurm-commands.ts'
+import { keepLastWord, readJobClaim, readLastWord, readSubmission, type Submission } from './submission.ts'
+
+/** What a look at an attempt has found. */
+export type Seen = {
+  observation: Observation
+  /** What Slurm knows it by. */
+  job: { name: string; task: number | null } | null
+  /** Of those that tell of start and end, the files that were there. */
+  files: string
+}
+
+export type LookOptions = {
+  directory: (attempt: string) => string
+  commands: SlurmCommands
+  queue: QueuePoll
+  old: OldJobs
+  log: Pick<Logger, 'warn'>
+}
+
+/** What an attempt's own files say of one that isn't known to be over. */
+type Facts = {
+  directory: string
+  submission: Submission
+  /** Number of the job that has claimed it. */
+  claim: string | null
+  /** Whether its batch step has left an end, which Slurm may have a reason for. */
+  recorded: boolean
+  /** From when on Slurm must know of it, in Unix milliseconds of this host. */
+  since: number
+}
+
+/** A start that is further away means that Slurm doesn't know: it counts on limits that the jobs ahead don't have. */
+const FAR_MS = 180 * 24 * 3_600_000
+
+/**
+ * Looks at an attempt: first at its own files, which say all of one that is done, then at Slurm's queue. Where Slurm
+ * doesn't answer, nothing is concluded.
+ */
+export class Look {
+  readonly #options: LookOptions
+  /** When this process first saw who has claimed an attempt: an older answer of Slurm's may be from before its start. */
+  readonly #claimsSeen = new Map<string, number>()
+
+  constructor(options: LookOptions) {
+    this.#options = options
+  }
+
+  async at(attempt: string): Promise<Seen> {
+    const directory = this.#options.directory(attempt)
+    const files = await filesIn(directory)
+    try {
+      const job = await readSubmission(directory)
+      return { observation: await this.#observe(attempt, directory, job), job, files }
+    } catch (error) {
+      this.#options.log.warn({ attempt, err: error }, 'attempt could not be observed')
+      return { observation: { state: 'unknown' }, job: null, files }
+    }
+  }
+
+  async #observe(attempt: string, directory: string, submission: Submission | null): Promise<Observation> {
+    const [claim, exit, word] = await Promise.all([
+      readJobClaim(directory),
+      readExit(directory),
+      readLastWord(directory),
+    ])
+    if (word) return { state: 'exited', exit, end: word.end }
+    if (claim === 'revoked') return { state: 'revoked' }
+    if (exit && isDone(exit)) return { state: 'exited', exit, end: null }
+    if (submission === null) return { state: 'unclaimed' }
+    const seenAt = this.#claimsSeen.get(attempt) ?? Date.now()
+    if (claim) this.#claimsSeen.set(attempt, seenAt)
+    const since = Math.max(submission.at, claim ? seenAt : 0)
+    const facts = { directory, submission, claim: claim?.job ?? null, recorded: exit !== null, since }
+    const answer = await this.#options.queue.latest().catch(() => null)
+    if (answer === null) return { state: 'unknown' }
+    const job = findJob(answer, facts)
+    const observation = job ? await this.#listed(facts, job, answer) : await this.#missing(facts, answer)
+    if (observation.state === 'exited') this.#claimsSeen.delete(attempt)
+    return observation
+  }
+
+  async #listed(facts: Facts, job: QueuedJob, { askedAt }: Answer): Promise<Observation> {
+    const { claim, since } = facts
+    const { state, reason, id } = job
+    const meaning = meaningOf(state)
+    switch (meaning?.phase) {
+      case 'queued':
+        if (claim === null) return { state: 'queued', why: whyPending(job), startsAt: soon(job.startsAt) }
+        return askedAt <= since ? this.#notYet(facts) : this.#putBack(facts, job)
+      case 'running':
+        if (claim === null) return { state: 'queued', why: `Slurm: ${state}: its batch step starts`, startsAt: null }
+        return { state: 'running', nodes: hostNames(job.nodes) }
+      case 'over':
+        return this.#over(facts, job)
+      case 'elsewhere':
+        return { state: 'unknown' }
+      case undefined:
+        this.#options.log.warn({ job: id, state, reason }, 'Slurm says a state that is not known here')
+        return { state: 'unknown' }
+      default:
+        return meaning satisfies never
+    }
+  }
+
+  /** Slurm doesn't list it: not yet, or not any more, or it never had it. */
+  async #missing(facts: Facts, { askedAt }: Answer): Promise<Observation> {
+    if (askedAt <= facts.since) return this.#notYet(facts)
+    const { submission, claim, recorded } = facts
+    const id = claim ?? submission.id
+    if (id === null) return { state: 'unclaimed' }
+    const old = await this.#options.old.find({ id, name: submission.name })
+    if (old) return this.#over(facts, old)
+    const message = `ended without a record, and Slurm has forgotten it (job ${id})`
+    return this.#close(facts, () => (recorded ? null : { kind: 'nodeLost', message, nodes: [] }))
+  }
+
+  /** What Slurm said last is older than what the attempt's files say. */
+  #notYet({ claim }: Facts): Observation {
+    this.#options.queue.hurry()
+    return claim ? { state: 'running' } : { state: 'queued', why: 'Slurm has just been asked', startsAt: null }
+  }
+
+  /** Whoever did it: its attempt is claimed, so that it would end at once, and the next one has a fence of its own. */
+  async #putBack(facts: Facts, { id, reason }: QueuedJob): Promise<Observation> {
+    await this.#options.commands.run('scancel', [id]).catch(() => {})
+    const message = `was put back into Slurm's queue (job ${id}: ${reason})`
+    return this.#close(facts, () => ({ kind: 'nodeLost', message, nodes: [] }))
+  }
+
+  #over(facts: Facts, job: EndedJob): Promise<Observation> {
+    return this.#close(facts, async (left) => {
+      const end = endOfJob(job, left)
+      return end?.kind === 'nodeLost' && end.nodes.length === 0 && job.nodes
+        ? { ...end, nodes: await this.#badNodes(job.nodes) }
+        : end
+    })
+  }
+
+  /** Sees to it that it can't start any more, and keeps the reason, which Slurm forgets. */
+  async #close(
+    { directory, claim: claimed }: Facts,
+    why: (left: { claimed: boolean; recorded: boolean }) => EngineEnd | null | Promise<EngineEnd | null>,
+  ): Promise<Observation> {
+    // An NFS client that was told that a file isn't there may go on believing so until it lists the folder.
+    await readdir(directory)
+    const claim = claimed ?? (await claimForNobody(directory))
+    const exit = await readExit(directory)
+    if (exit && isDone(exit)) return { state: 'exited', exit, end: null }
+    const end = await why({ claimed: claim !== null, recorded: exit !== null })
+    await removeSecrets(directory)
+    return { state: 'exited', exit, ...(await keepLastWord(directory, end)) }
+  }
+
+  async #badNodes(nodes: string): Promise<string[]> {
+    const options = ['--noheader', '--Node', `--nodes=${nodes}`, '--format=%N|%T']
+    return badNodes(await this.#options.commands.run('sinfo', options).catch(() => ''))
+  }
+}
+
+/** Nothing that Slurm could add would change what it means. */
+const isDone = ({ cause, ranks }: AttemptExit): boolean =>
+  cause === 'ranks' && ranks.length > 0 && ranks.every(({ code }) => code === 0)
+
+const NEAREST = ['running', 'queued', 'elsewhere', 'over']
+
+/** Submitted twice, it is listed twice: the job that has claimed it counts, else the one that is nearest to it. */
+function findJob({ jobs }: Answer, { submission, claim }: Facts): QueuedJob | undefined {
+  const listed = jobs.get(jobKey(submission)) ?? []
+  if (claim !== null) return listed.find(({ number }) => number === claim)
+  const rank = ({ state }: QueuedJob) => NEAREST.indexOf(meaningOf(state)?.phase ?? 'elsewhere')
+  return listed.toSorted((a, b) => rank(a) - rank(b))[0]
+}
+
+/** Null when that was possible: nobody can start it any more. Else the number of the job that was first. */
+async function claimForNobody(directory: string): Promise<string | null> {
+  if (await revokeClaim(directory)) return null
+  const claim = await readJobClaim(directory)
+  return claim === null || claim === 'revoked' ? null : claim.job
+}
+
+const soon = (at: number | null): number | null => (at !== null && at < Date.now() + FAR_MS ? at : null)
