@@ -9,8 +9,6 @@ export type Needs = {
   memory: number | null
   /** Seconds, or null. */
   time: number | null
-  /** Seconds that its ranks may take to save. */
-  grace: number
   /** Nodes that it must not be placed on. */
   avoid: string[]
 }
@@ -27,8 +25,6 @@ export type Submission = {
 }
 
 const MIB = 2 ** 20
-/** Slurm looks at its limits about twice a minute, and takes the time that is left to round it up. */
-const WARNING_S = 60
 
 /** Options of sbatch; the script comes by standard input. Its own come first: what a pool adds wins. */
 export function sbatchArguments(pool: SlurmPool, needs: Needs, { name, comment, output, tasks }: Submission): string[] {
@@ -51,7 +47,7 @@ export function sbatchArguments(pool: SlurmPool, needs: Needs, { name, comment, 
     ...(needs.memory === null ? [] : [`--mem=${Math.ceil(needs.memory / MIB)}M`]),
     ...(time === null ? [] : [`--time=${minutes(time)}`]),
     // Whatever limit it runs into, its own, its partition's or its reservation's: a checkpoint is there by then.
-    `--signal=B:USR1@${WARNING_S + Math.ceil(needs.grace)}`,
+    `--signal=B:USR1@${Math.ceil(pool.warn)}`,
     ...option('partition', pool.partition),
     ...option('account', pool.account),
     ...option('qos', pool.qos),

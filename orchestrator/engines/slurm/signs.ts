@@ -62,6 +62,11 @@ export class Signs {
     }
   }
 
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#watched.clear()
+  }
+
   #schedule(): void {
     const { filesEach, filesLeast, filesMost } = limits.slurm
     if (this.#timer !== null || this.#watched.size === 0) return

@@ -1,3 +1,6 @@
+import type { PoolOf } from '../../spec/pools/pool.ts'
+import { parseDuration } from '../../spec/units.ts'
+
 /** How a container is started on each node, where the pool asks for one. */
 export type SlurmContainer = {
   /** pyxis: enroot by options of srun; apptainer: a command in front of the launcher. */
@@ -10,14 +13,14 @@ export type SlurmContainer = {
   extra: string[]
 }
 
+/** A Slurm pool with everything that its file leaves out filled in. */
 export type SlurmPool = {
   name: string
-  engine: 'slurm'
   /** On the file system that the cluster's nodes and this host share. */
   directory: string
   /** Interpreter on the nodes. */
   python: string
-  /** SLURM_CONF, or null for the cluster that this host belongs to. */
+  /** SLURM_CONF, or null where Slurm finds its own. */
   conf: string | null
   /** Most jobs that are submitted at once. */
   jobs: number
@@ -35,6 +38,34 @@ export type SlurmPool = {
   extra: string[]
   container: SlurmContainer | null
   preflight: 'nodes' | 'ranks' | 'off'
+  /** Seconds before its time limit at which an attempt is asked to save. */
+  warn: number
   /** Seconds between two looks at the cluster's queue. */
   poll: number
+}
+
+/** `python`: of this host, for nodes that have the same. */
+export function slurmPool(pool: PoolOf<'slurm'>, { python }: { python: string }): SlurmPool {
+  const { container } = pool
+  const seconds = (text: string | undefined) => (text === undefined ? null : parseDuration(text))
+  return {
+    name: pool.name,
+    directory: pool.directory,
+    python: pool.python ?? python,
+    conf: pool.conf ?? process.env.SLURM_CONF ?? null,
+    jobs: pool.jobs ?? 500,
+    partition: pool.partition ?? null,
+    account: pool.account ?? null,
+    qos: pool.qos ?? null,
+    reservation: pool.reservation ?? null,
+    constraint: pool.constraint ?? null,
+    exclusive: pool.exclusive ?? false,
+    gpus: pool.gpus ?? '--gpus-per-node={n}',
+    time: seconds(pool.time),
+    extra: pool.extra ?? [],
+    container: container ? { ...container, mounts: container.mounts ?? [], extra: container.extra ?? [] } : null,
+    preflight: pool.preflight ?? 'nodes',
+    warn: seconds(pool.warn) ?? 120,
+    poll: seconds(pool.poll) ?? 10,
+  }
 }

@@ -83,6 +83,10 @@ export class SlurmEngine implements Engine {
     return join(this.#folder, 'arrays')
   }
 
+  close(): void {
+    this.#signs.close()
+  }
+
   directory(attempt: string): string {
     return join(this.#folder, 'attempts', attempt)
   }
@@ -105,8 +109,8 @@ export class SlurmEngine implements Engine {
     const job = await this.#prepare(launch.job)
     await writeJob(directory, job, launch.secrets)
     await writeWhole(join(directory, 'batch.json'), this.#batchFile(job, launch, await this.#placedLauncher()), 0o644)
-    const { nodes = 1, cores, memory, time, grace } = job
-    const needs = { nodes, cores, gpus: launch.gpus ?? 0, memory, time, grace, avoid: launch.avoid ?? [] }
+    const { nodes = 1, cores, memory, time } = job
+    const needs = { nodes, cores, gpus: launch.gpus ?? 0, memory, time, avoid: launch.avoid ?? [] }
     const id = await this.#submitter.submit({ attempt, directory, needs, env: launch.env })
     this.#queue.hurry()
     this.#signs.wake(attempt)

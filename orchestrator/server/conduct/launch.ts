@@ -17,6 +17,7 @@ import { workerEnv } from './worker-env.ts'
 type Queued = Extract<Observation, { state: 'queued' }>
 
 const LOG_BYTES = 16 << 20
+const AWAY = /^(STORE_|CONTROL_LOST$|SLURM_UNREACHABLE$|SLURM_BUSY$)/
 
 /** Brings inputs and code to the host and starts the attempt, unless it was started before. */
 export async function launch(context: Context, job: Job, shard: number, fence: number): Promise<void> {
@@ -29,11 +30,12 @@ export async function launch(context: Context, job: Job, shard: number, fence: n
     try {
       const order = await orderOf(context, job, attempt)
       const avoid = [...badNodes(context.aggregates.jobs.values(), job.planned.pool, Date.now()).keys()]
-      await engine.launch({ job: order, env: workerEnv(), secrets: secretsOf(context, job), avoid })
+      const { gpus } = job.planned.resources
+      await engine.launch({ job: order, env: workerEnv(), secrets: secretsOf(context, job), gpus, avoid })
       seen = (await engine.observe([attempt.attempt])).get(attempt.attempt)
     } catch (error) {
-      // The store's trouble isn't the job's: the look is tried again, and says why it waits.
-      if (error instanceof OrchestrateError && /^(STORE_|CONTROL_LOST$)/.test(error.code)) throw error
+      // The store's or the scheduler's trouble isn't the job's: the look is tried again, and says why it waits.
+      if (error instanceof OrchestrateError && AWAY.test(error.code)) throw error
       return refuse(context, job, attempt, error)
     }
   }

@@ -3,6 +3,8 @@ import type { HostCapacity } from '../../engines/host-capacity.ts'
 import { LocalEngine } from '../../engines/local/local.ts'
 import { type HostFolders, hostFolders } from '../../engines/prepare/host-folders.ts'
 import { type Prepare, prepare } from '../../engines/prepare/prepare.ts'
+import { SlurmEngine, slurmFolder } from '../../engines/slurm/slurm.ts'
+import { slurmPool } from '../../engines/slurm/slurm-pool.ts'
 import { OrchestrateError } from '../../errors.ts'
 import type { RedisLink } from '../../ledger/connect-redis.ts'
 import type { Pool, PoolOf } from '../../spec/pools/pool.ts'
@@ -36,8 +38,9 @@ async function open(pool: Pool, ground: Ground): Promise<OpenPool> {
   switch (pool.engine) {
     case 'local':
       return openLocal(pool, ground)
-    case 'container':
     case 'slurm':
+      return openSlurm(pool, ground)
+    case 'container':
     case 'agents':
       throw new OrchestrateError('POOLS_INVALID', `pool ${pool.name}: engine '${pool.engine}' is not built yet`)
     default:
@@ -56,6 +59,25 @@ function openLocal(pool: PoolOf<'local'>, ground: Ground): OpenPool {
   })
   engine.warmUp()
   return { ...thisMachine(pool, host, hostCapacity), engine, close: () => engine.close() }
+}
+
+/** Slurm does the placing: what is counted here is how many jobs it may be asked to hold at once. */
+function openSlurm(pool: PoolOf<'slurm'>, ground: Ground): OpenPool {
+  const { settings, identity, log } = ground
+  const found = slurmPool(pool, settings)
+  const folders = hostFolders(slurmFolder(found, identity), { ...settings, python: found.python })
+  const engine = new SlurmEngine({ pool: found, identity, prepare: prepareIn(ground, folders), log })
+  const hosts = new Map([[pool.name, { cores: found.jobs, gpus: [] }]])
+  return {
+    pool,
+    engine,
+    capacity: pool.name,
+    need: () => ({ cores: 1, gpus: 0 }),
+    refuse: () => [],
+    hosts: () => hosts,
+    counts: 'jobs',
+    close: () => engine.close(),
+  }
 }
 
 /** For pools whose attempts run on this machine: together they have what it has. */

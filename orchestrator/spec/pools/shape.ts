@@ -17,6 +17,8 @@ const duration = z
 const size = z.string({ error: 'a size such as 8GiB' }).regex(sizePattern, { error: 'a size such as 8GiB' })
 const words = z.array(text('text'), { error: 'a list of arguments' })
 
+const gpusText = 'an option of sbatch with {n} for how many'
+
 const Container = z.strictObject(
   {
     engine: z.literal('container').describe('Containers on this machine, run by podman or docker'),
@@ -55,6 +57,11 @@ const Slurm = z.strictObject(
     reservation: text('a reservation').optional(),
     constraint: text('a constraint').optional().describe('Features that nodes must have'),
     exclusive: z.boolean({ error: 'true or false' }).optional().describe('Whole nodes. Default: false'),
+    gpus: z
+      .string({ error: gpusText })
+      .regex(/^--.*\{n\}/, { error: gpusText })
+      .optional()
+      .describe('How GPUs of a node are asked for, such as --gres=gpu:h100:{n}. Default: --gpus-per-node={n}'),
     time: duration.optional().describe('Time limit of stages that name none. Default: the partition’s'),
     extra: words.optional().describe('More options of sbatch'),
     container: z

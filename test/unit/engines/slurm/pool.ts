@@ -3,7 +3,6 @@ import type { SlurmPool } from '../../../../orchestrator/engines/slurm/slurm-poo
 
 export const slurmPool = (patch: Partial<SlurmPool> = {}): SlurmPool => ({
   name: 'cluster',
-  engine: 'slurm',
   directory: '/shared/orchestrate',
   python: 'python3',
   conf: null,
@@ -19,6 +18,7 @@ export const slurmPool = (patch: Partial<SlurmPool> = {}): SlurmPool => ({
   extra: [],
   container: null,
   preflight: 'off',
+  warn: 120,
   poll: 10,
   ...patch,
 })
@@ -29,7 +29,6 @@ export const someNeeds = (patch: Partial<Needs> = {}): Needs => ({
   gpus: 0,
   memory: null,
   time: null,
-  grace: 60,
   avoid: [],
   ...patch,
 })

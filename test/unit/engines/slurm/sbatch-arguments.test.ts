@@ -31,7 +31,7 @@ const cases: [string, Partial<SlurmPool>, Partial<Needs>, string[]][] = [
   ['a second is a minute', {}, { time: 1 }, ['--time=1']],
   ['time that only the pool names', { time: 3600 }, {}, ['--time=60']],
   ['time that both name', { time: 3600 }, { time: 600 }, ['--time=10']],
-  ['a long grace period', {}, { grace: 240.5 }, ['--signal=B:USR1@301']],
+  ['a longer warning', { warn: 300.5 }, {}, ['--signal=B:USR1@301']],
   ['nodes to avoid', {}, { avoid: ['node3', 'node1'] }, ['--exclude=node1,node3']],
   [
     'all that a pool can say',
