@@ -3,11 +3,13 @@
 import os
 import select
 import time
+from _collections_abc import Callable
 
 from launcher.guardian import Guardian
 from launcher.job import Job
 from launcher.memory import Memory
 from launcher.oom import OomKills
+from launcher.place import Place
 from launcher.quick import SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, Json
 from launcher.rank import Rank
 from launcher.scratch import Scratch, remove_scratch
@@ -25,7 +27,7 @@ class Gang:
     descriptor readable.
     """
 
-    def __init__(self, job: Job, directory: str, session: int | None, lock: int, port: int) -> None:
+    def __init__(self, job: Job, directory: str, session: int | None, lock: int, place: Place) -> None:
         self.ranks: list[Rank] = []
         self.cause = "ranks"
         self.first_bad: int | None = None
@@ -34,27 +36,36 @@ class Gang:
         self._directory = directory
         self._session = session
         self._lock = lock
-        self._port = port
+        self._place = place
         self._stopping = False
         self._kill_at: float | None = None
         self._time_at: float | None = None
         self._oom_kills = OomKills()
         self._scratch = Scratch(job.attempt)
-        self._guardian = Guardian(directory, session, lock, self._scratch.path)
+        self._guardian = self._guard()
         self._poll = select.poll()
         self._signals = -1
         self._readers: dict[int, Rank] = {}
+        self._ears: dict[int, Callable[[], bool]] = {}
+        self._beat: Callable[[], None] | None = None
+        self._beat_every = self._beat_at = 0.0
 
     def start(self) -> None:
         """Call with the signals blocked, and SIGUSR1 and SIGUSR2 ignored: that is how the ranks are to begin."""
-        for number in range(self._job.ranks):
-            rank = Rank(self._job, self._directory, number, self._port, self._scratch.environment())
+        for number in range(self._place.first, self._place.first + self._place.count):
+            rank = Rank(self._job, self._directory, number, self._place, self._scratch.environment())
             self.ranks.append(rank)
             for fd in rank.logs:
                 self._readers[fd] = rank
                 self._poll.register(fd, select.POLLIN)
         if self._job.time is not None:
             self._time_at = time.monotonic() + self._job.time
+
+    def listen(self, fd: int, hear: Callable[[], bool], beat: Callable[[], None], every: float) -> None:
+        """`hear` is called when `fd` is readable, until it returns False, and `beat` at intervals."""
+        self._ears[fd] = hear
+        self._poll.register(fd, select.POLLIN)
+        self._beat, self._beat_every, self._beat_at = beat, every, time.monotonic()
 
     def watch(self, signals: int) -> None:
         """Returns when every rank has ended. ``signals`` is readable with one byte for each signal that arrived."""
@@ -70,7 +81,7 @@ class Gang:
             rank.kill()
         while any(rank.exit is None for rank in self.ranks):
             self._reap(0)
-        kill_strays(self._directory, self._session, {os.getpid(), self._guardian.pid})
+        kill_strays(self._place.marks, self._session, {os.getpid(), self._guardian.pid})
         # What they wrote last is still in the pipes. Only a process that can't be killed keeps one open longer.
         deadline = time.monotonic() + 2
         while self._readers and time.monotonic() < deadline:
@@ -79,36 +90,47 @@ class Gang:
         self._guardian.dismiss()
         return [rank.exit for rank in self.ranks if rank.exit is not None]
 
+    def _guard(self) -> Guardian:
+        return Guardian(self._directory, self._place.marks, self._session, self._lock, self._scratch.path)
+
     def _until_deadline(self) -> float | None:
         look_at = None if self.memory is None else self.memory.next_look
-        deadlines = [at for at in (self._kill_at, self._time_at, look_at) if at is not None]
+        beat_at = None if self._beat is None else self._beat_at
+        deadlines = [at for at in (self._kill_at, self._time_at, look_at, beat_at) if at is not None]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _serve(self, timeout: float | None) -> None:
         for fd, _ in self._poll.poll(None if timeout is None else timeout * 1000 + 1):
             if fd == self._signals:
                 for signal in os.read(fd, 4096):
-                    self._on_signal(signal)
+                    self.on_signal(signal)
+            elif fd in self._ears:
+                if not self._ears[fd]():
+                    self._poll.unregister(fd)
+                    del self._ears[fd]
             elif not self._readers[fd].read(fd):
                 self._poll.unregister(fd)
                 del self._readers[fd]
 
-    def _on_signal(self, signal: int) -> None:
+    def on_signal(self, signal: int) -> None:
         if signal == SIGCHLD:
             while self._reap(os.WNOHANG):
                 pass
         elif signal in (SIGUSR1, SIGUSR2):
             self._send(signal)
         elif signal in (SIGTERM, SIGINT, SIGHUP):
-            self._stop("signal", self._job.grace)
+            self.stop("signal", self._job.grace)
         elif signal == SIGQUIT:  # an engine's way to say SIGKILL and still get a record
             self._kill("signal")
 
     def _check_deadlines(self) -> None:
         now = time.monotonic()
+        if self._beat is not None and now >= self._beat_at:
+            self._beat_at = now + self._beat_every
+            self._beat()
         if self._time_at is not None and now >= self._time_at:
             self._time_at = None
-            self._stop("time", self._job.grace)
+            self.stop("time", self._job.grace)
         if self._kill_at is not None and now >= self._kill_at:
             self._kill(self.cause)
         if self.memory is not None and now >= self.memory.next_look and self._uses_too_much(self.memory):
@@ -127,7 +149,7 @@ class Gang:
         for rank in self.ranks:
             rank.kill()
 
-    def _stop(self, cause: str, grace: float) -> None:
+    def stop(self, cause: str, grace: float) -> None:
         """Asks all ranks to end. The first reason counts, and its deadline."""
         if not self._stopping:
             self._stopping = True
@@ -155,7 +177,7 @@ class Gang:
                 rank.kill()  # its group: before it is waited for, since that frees its number for others
         pid, status, usage = os.wait4(child.si_pid, 0)
         if pid == self._guardian.pid:
-            self._guardian = Guardian(self._directory, self._session, self._lock, self._scratch.path)
+            self._guardian = self._guard()
         for rank in self.ranks:
             if rank.pid == pid and rank.exit is None:
                 rank.ended(status, usage.ru_maxrss, oom_killed)
@@ -167,9 +189,13 @@ class Gang:
         if code == 0 or (code == TRY_AGAIN and asked) or self.first_bad is not None:
             return
         self.first_bad = number
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Ends ranks that can't go on: one of the gang is gone, here or on another node."""
         grace = min(self._job.grace, GANG_GRACE_S)
         if not self._stopping:
-            self._stop("ranks", grace)
+            self.stop("ranks", grace)
         elif self._kill_at is not None:
             # It was asked to save, and can't: those that wait for it would do so for the whole period of grace.
             self._kill_at = min(self._kill_at, time.monotonic() + grace)

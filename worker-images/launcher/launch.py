@@ -11,6 +11,7 @@ from _collections_abc import Callable
 from launcher.claim import claim, is_over
 from launcher.gang import Gang
 from launcher.job import Job
+from launcher.place import Place
 from launcher.quick import (
     SIGCHLD,
     SIGHUP,
@@ -58,6 +59,27 @@ def main(arguments: list[str], say: Callable[[str], None]) -> int:
 
 def run(directory: str, lock: int) -> None:
     """From the claim to exit.json, which is always written."""
+
+    def gather(job: Job) -> Gang:
+        for gpu in job.gpus:
+            lock_gpu(gpu)
+        return Gang(job, directory, own_session(), lock, Place(job, directory, reserve_port()))
+
+    end = run_ranks(directory, f"{directory}/exit.json", gather)
+    mask_events(directory)
+    remove_secrets(directory)
+    write_json(f"{directory}/exit.json", end)
+
+
+def run_ranks(directory: str, path: str, gather: Callable[[Job], Gang]) -> dict[str, Json]:
+    """Runs a gang to its end. Call with the signals blocked.
+
+    Args:
+        path: of the file that the record is for; space for it is set aside.
+
+    Returns:
+        What exit.json says of it, whatever happened.
+    """
     started = time.time() * 1000
     attempt = os.path.basename(directory)
     gang: Gang | None = None
@@ -66,12 +88,9 @@ def run(directory: str, lock: int) -> None:
     try:
         job = Job(f"{directory}/job.json")
         attempt = job.attempt
-        reserve_json(f"{directory}/exit.json", 4096 + 512 * job.ranks)
+        reserve_json(path, 4096 + 512 * job.ranks)
         os.chdir(job.code)
-        for gpu in job.gpus:
-            lock_gpu(gpu)
-        port = reserve_port()
-        gang = Gang(job, directory, own_session(), lock, port.getsockname()[1])
+        gang = gather(job)
         gang.start()
         gang.watch(deliver(*SIGNALS))
     except (OSError, ValueError) as error:
@@ -81,22 +100,17 @@ def run(directory: str, lock: int) -> None:
         message = f"{type(error).__name__}: {error}"
         sys.excepthook(*sys.exc_info())  # a mistake of the launcher: its stack goes to launcher.log
     ranks: list[Json] = [] if gang is None else gang.finish()
-    mask_events(directory)
-    remove_secrets(directory)
-    write_json(
-        f"{directory}/exit.json",
-        {
-            "attempt": attempt,
-            "cause": "launcher" if message is not None or gang is None else gang.cause,
-            "firstBad": None if gang is None else gang.first_bad,
-            "ranks": ranks,
-            "peakMemory": None if gang is None or gang.memory is None else gang.memory.peak,
-            "startedAt": started,
-            "endedAt": time.time() * 1000,
-            "message": message,
-            "code": code,
-        },
-    )
+    return {
+        "attempt": attempt,
+        "cause": "launcher" if message is not None or gang is None else gang.cause,
+        "firstBad": None if gang is None else gang.first_bad,
+        "ranks": ranks,
+        "peakMemory": None if gang is None or gang.memory is None else gang.memory.peak,
+        "startedAt": started,
+        "endedAt": time.time() * 1000,
+        "message": message,
+        "code": code,
+    }
 
 
 class GpuBusyError(OSError):
@@ -122,15 +136,17 @@ def own_session() -> int | None:
     return session if session == os.getpid() else None
 
 
-def reserve_port() -> "_socket.socket":
-    """A socket bound to a free port for the ranks' rendezvous.
+def reserve_port() -> int:
+    """A free port for the ranks' rendezvous, bound as long as this process lives.
 
-    It stays open but doesn't listen: rank 0 can bind the port too (SO_REUSEADDR), and nobody else is given it.
+    Its socket doesn't listen: rank 0 can bind the port too (SO_REUSEADDR), and nobody else is given it.
     """
     port = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     port.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
     port.bind(("0.0.0.0", 0))
-    return port
+    number: int = port.getsockname()[1]
+    port.detach()
+    return number
 
 
 def lock_gpu(uuid: str) -> None:

@@ -5,6 +5,7 @@ import time
 
 from launcher.bounded_log import BoundedLog
 from launcher.job import Job
+from launcher.place import Place
 from launcher.quick import SIGKILL, SIGPIPE, SIGXFSZ, Json, signal_name, write_json
 from launcher.redaction import Redaction
 
@@ -12,7 +13,7 @@ from launcher.redaction import Redaction
 class Rank:
     """A started rank. It leads a process group of its own, so that what it leaves behind can be killed with it."""
 
-    def __init__(self, job: Job, directory: str, number: int, port: int, scratch: dict[str, str]) -> None:
+    def __init__(self, job: Job, directory: str, number: int, place: Place, scratch: dict[str, str]) -> None:
         """Raises OSError when the command can't be started."""
         self.number = number
         self.exit: dict[str, Json] | None = None
@@ -24,7 +25,7 @@ class Rank:
             self.pid = os.posix_spawnp(
                 job.command[0],
                 job.command,
-                {**environment(job, directory, number, port), **scratch},
+                {**environment(job, directory, number, place), **scratch},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, write_out, 1),
@@ -97,18 +98,19 @@ class Rank:
             pass
 
 
-def environment(job: Job, directory: str, number: int, port: int) -> dict[str, str]:
+def environment(job: Job, directory: str, number: int, place: Place) -> dict[str, str]:
     """The launcher's own environment, which its engine has chosen, and what tells this rank who it is."""
+    local = number - place.first
     return {
         **os.environ,
         "RANK": str(number),
-        "LOCAL_RANK": str(number),
-        "WORLD_SIZE": str(job.ranks),
-        "LOCAL_WORLD_SIZE": str(job.ranks),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "CUDA_VISIBLE_DEVICES": job.gpus[number] if number < len(job.gpus) else "",
-        "OMP_NUM_THREADS": str(max(1, job.cores // job.ranks)),
+        "LOCAL_RANK": str(local),
+        "WORLD_SIZE": str(place.world),
+        "LOCAL_WORLD_SIZE": str(place.count),
+        "MASTER_ADDR": place.address,
+        "MASTER_PORT": str(place.port),
+        "CUDA_VISIBLE_DEVICES": place.gpus[local] if local < len(place.gpus) else "",
+        "OMP_NUM_THREADS": str(max(1, job.cores // place.count)),
         "ORCHESTRATE_ATTEMPT_DIR": directory,
         "PYTHONPATH": job.code,
         "PYTHONUNBUFFERED": "1",
