@@ -150,6 +150,9 @@ export const Trouble = z.object({
 })
 export type Trouble = z.infer<typeof Trouble>
 
+export const reportFormats = ['html', 'md', 'json', 'text', 'csv', 'latex'] as const
+export type ReportFormat = (typeof reportFormats)[number]
+
 /** A pool, and how much of it is taken. */
 export const PoolView = z.object({
   name: z.string(),

@@ -12,6 +12,7 @@ import {
   JobDetail,
   PlanView,
   RecoverView,
+  type ReportFormat,
   RunView,
   type Submission,
   Verdict,
@@ -90,11 +91,8 @@ export function createClient(target: Target) {
     collect: (asked: CollectRequest) => post(CollectView, '/gc', asked),
     attempt: (attempt: string) => get(Attempt, `/attempts/${part(attempt)}`),
     /** `text` is for a terminal: so wide, and coloured or not. */
-    report: async (
-      run: string,
-      format: 'html' | 'md' | 'json' | 'text',
-      terminal: { width?: number; colour?: 0 | 1 } = {},
-    ) => text(await call({ method: 'GET', path: `/api/v1/runs/${part(run)}/report${query({ format, ...terminal })}` })),
+    report: async (run: string, format: ReportFormat, terminal: { width?: number; colour?: 0 | 1 } = {}) =>
+      text(await call({ method: 'GET', path: `/api/v1/runs/${part(run)}/report${query({ format, ...terminal })}` })),
     /** What a job printed, in chunks as they come; ends when the log does, or never when following a live one. */
     logs: (ref: string, { follow, ...rest }: LogQuery, signal?: AbortSignal) =>
       call({

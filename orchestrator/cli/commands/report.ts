@@ -1,18 +1,19 @@
 import { Command, Option } from 'commander'
 import { OrchestrateError } from '../../errors.ts'
+import { type ReportFormat, reportFormats } from '../../server/api.ts'
 import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
 import { type Connection, examples, withConnection } from '../options.ts'
 import { isColourful, sizeOf } from '../view/terminal.ts'
 
-type Options = Connection & { format?: 'text' | 'md' | 'html' | 'json'; path?: boolean; json?: boolean }
+type Options = Connection & { format?: ReportFormat; path?: boolean; json?: boolean }
 
 export function command(): Command {
   const format = new Option('--format <format>', 'what to print: text on a terminal, else md')
   const report = new Command('report')
     .description('Prints the report of a run as it stands.')
     .argument('[run]', 'a run, or `latest`', 'latest')
-    .addOption(format.choices(['text', 'md', 'html', 'json']))
+    .addOption(format.choices(reportFormats))
     .option('--path', 'print where its HTML file is instead')
     .option('--json', 'the same as --format json')
     .action(async (run: string, options: Options) => {
@@ -23,6 +24,7 @@ export function command(): Command {
   return examples(withConnection(report), [
     'orchestrate report',
     'orchestrate report r-7k2pq --format html > report.html',
+    'orchestrate report r-7k2pq --format latex > table.tex',
     'xdg-open "$(orchestrate report --path)"',
   ])
 }

@@ -1,14 +1,15 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { reportCsv } from '../../report/csv.ts'
 import { reportHtml } from '../../report/html/report-html.ts'
 import { reportJson } from '../../report/json.ts'
+import { reportLatex } from '../../report/latex.ts'
 import { reportMarkdown } from '../../report/markdown.ts'
 import { reportLines, type TerminalOptions } from '../../report/terminal.ts'
 import type { Run } from '../../run/run.ts'
+import type { ReportFormat } from '../api.ts'
 import type { Context } from '../conduct/context.ts'
 import { gatherReport } from './gather.ts'
-
-export type ReportFormat = 'html' | 'md' | 'json' | 'text'
 
 /** The report of a run as it stands now. */
 export async function renderReport(
@@ -25,6 +26,10 @@ export async function renderReport(
       return reportMarkdown(input)
     case 'json':
       return reportJson(input)
+    case 'csv':
+      return reportCsv(input)
+    case 'latex':
+      return reportLatex(input)
     case 'text':
       return `${reportLines(input, terminal).join('\n')}\n`
     default:

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { runAggregate } from '../aggregates.ts'
-import { type PlanView, Submission } from '../api.ts'
+import { type PlanView, reportFormats, Submission } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
 import type { Context } from '../conduct/context.ts'
 import { findRun, newestFirst } from '../find.ts'
@@ -14,7 +14,7 @@ const UPDATE_MS = 200
 const Resume = z.strictObject({ secrets: z.record(z.string(), z.string()).default({}) })
 
 const ReportQuery = z.object({
-  format: z.enum(['html', 'md', 'json', 'text']).default('html'),
+  format: z.enum(reportFormats).default('html'),
   width: z.coerce.number().int().min(20).max(500).default(120),
   colour: z
     .enum(['0', '1'])
@@ -113,7 +113,14 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
 
   app.get<ByRun & { Querystring: unknown }>('/api/v1/runs/:run/report', async (request, reply) => {
     const { format, ...terminal } = checkArgument(ReportQuery, request.query)
-    const types = { html: 'text/html', md: 'text/markdown', json: 'application/json', text: 'text/plain' } as const
+    const types = {
+      html: 'text/html',
+      md: 'text/markdown',
+      json: 'application/json',
+      text: 'text/plain',
+      csv: 'text/csv',
+      latex: 'application/x-tex',
+    } as const
     const text = await renderReport(context, findRun(context, request.params.run), format, terminal)
     return reply.type(`${types[format]}; charset=utf-8`).send(text)
   })
