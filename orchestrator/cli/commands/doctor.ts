@@ -5,8 +5,9 @@ import type { Check } from '../doctor/check.ts'
 import { daemonChecks } from '../doctor/daemon-checks.ts'
 import { diskChecks } from '../doctor/disk-checks.ts'
 import { nodeChecks } from '../doctor/node-checks.ts'
+import { poolChecks } from '../doctor/pools/pool-checks.ts'
 import { pythonChecks } from '../doctor/python-checks.ts'
-import { gpuCheck, redisCheck, storeCheck } from '../doctor/service-checks.ts'
+import { redisCheck, storeCheck } from '../doctor/service-checks.ts'
 import { type Connection, examples } from '../options.ts'
 import { printJson, printLines } from '../print.ts'
 import { type Line, padEnd, type Style, span, width } from '../view/line.ts'
@@ -14,7 +15,7 @@ import { type Line, padEnd, type Style, span, width } from '../view/line.ts'
 export function command(): Command {
   const doctor = new Command('doctor')
     .description(
-      'Checks what this machine needs and, on a daemon that runs, what should always be so; gives the line to type for whatever is missing or broken.',
+      'Checks what this machine needs for each engine, and, on a daemon that runs, what should always be so; gives the line to type for whatever is missing or broken.',
     )
     .option('--state <folder>', 'the state directory ($ORCHESTRATE_STATE)')
     .option('--verbose', 'show the stack of an unexpected error')
@@ -37,7 +38,7 @@ async function allChecks(state: string): Promise<Check[]> {
     redisCheck(settings),
     diskChecks(state),
     storeCheck(settings),
-    gpuCheck(),
+    poolChecks(settings),
     daemonChecks(settings),
   ])
   return parts.flat()

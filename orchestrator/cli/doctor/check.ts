@@ -18,6 +18,7 @@ export const absent = (name: string, found: string, fix: string | null = null): 
   fix,
 })
 
-/** Debian wants root for its packages: the line as this user has to type it. */
-export const aptInstall = (...packages: string[]): string =>
-  `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${packages.join(' ')}`
+/** The line as this user has to type it, of a command that only root may do. */
+export const asRoot = (line: string): string => `${process.getuid?.() === 0 ? '' : 'sudo '}${line}`
+
+export const aptInstall = (...packages: string[]): string => asRoot(`apt-get install -y ${packages.join(' ')}`)

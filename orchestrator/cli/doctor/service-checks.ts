@@ -1,4 +1,3 @@
-import { hostCapacity } from '../../engines/host-capacity.ts'
 import { OrchestrateError } from '../../errors.ts'
 import { connectRedis } from '../../ledger/connect-redis.ts'
 import { findRedisServer } from '../../ledger/find-redis-server.ts'
@@ -27,14 +26,6 @@ export function storeCheck({ store }: Settings): Promise<Check> {
     await (await openStore(store)).probe()
     return store.url
   })
-}
-
-export async function gpuCheck(): Promise<Check> {
-  const { cores, gpus } = await hostCapacity()
-  const name = 'CPUs, GPUs'
-  return gpus.length > 0
-    ? ok(name, `${cores} cores, ${gpus.length} GPUs`)
-    : ok(name, `${cores} cores, no GPU (nvidia-smi shows none)`)
 }
 
 async function coded(name: string, fix: string, look: () => Promise<string>): Promise<Check> {
