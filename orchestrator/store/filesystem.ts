@@ -34,7 +34,7 @@ export function filesystemStore(root: string): Store {
       await inExistingFolder(path, () => place(temp))
       await syncUp(dirname(path))
     } finally {
-      await rm(temp, { force: true }).catch(() => {}) // a leftover does no harm, and is swept one day
+      await unlink(temp).catch(() => {}) // it is gone, or a leftover that does no harm, and is swept one day
     }
   }
 

@@ -12,7 +12,14 @@ import { measureThroughput } from './throughput.ts'
 import type { Prepare, Way } from './way.ts'
 import { world } from './world.ts'
 
-const all: Record<string, Prepare> = { bare, local: orchestrated('local'), bullmq, ray, submitit }
+const all: Record<string, Prepare> = {
+  bare,
+  local: orchestrated('local'),
+  slurm: orchestrated('slurm'),
+  submitit,
+  bullmq,
+  ray,
+}
 
 let ready: Promise<Way[]> | undefined
 /** Made ready once, for all parts. */
