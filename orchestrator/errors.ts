@@ -50,6 +50,20 @@ const errors = {
   OUTPUT_MISSING: { exit: 2, hint: 'the stage must create the folder of each output that it declares' },
   OUTPUT_INVALID: { exit: 2, hint: 'an output holds plain files and folders only' },
   OUTPUT_CONFLICT: { exit: 2, hint: 'let each shard name its files after itself' },
+  POOL_UNREACHABLE: {
+    exit: 4,
+    hint: 'set REDIS_URL to one that all hosts of the pool reach, over TLS and with a password',
+  },
+  AGENT_UNCONNECTED: {
+    exit: 2,
+    hint: 'give it the REDIS_URL and ORCHESTRATE_STORE of the control plane, with credentials of its own',
+  },
+  AGENT_STORE_OTHER: {
+    exit: 4,
+    hint: 'use the store of the control plane, s3://bucket/prefix or a folder that both hosts see at the same path, and start the control plane first',
+  },
+  AGENT_NAME_TAKEN: { exit: 4, hint: 'stop the other one, or choose another name with --name' },
+  OUTPUT_LOST: { exit: 4, hint: 'its host is away: the job is placed again, and resumes from its last checkpoint' },
   FENCE_LOST: { exit: 4, hint: 'a newer attempt has taken the place of this one: its result counts' },
   REDIS_MISSING: { exit: 4, hint: 'run `npm run setup`, or set REDIS_URL' },
   REDIS_UNREACHABLE: { exit: 4, hint: 'check REDIS_URL and that Redis runs' },

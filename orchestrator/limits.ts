@@ -53,6 +53,30 @@ export const limits = {
     close: 30_000,
   },
 
+  agents: {
+    /** How often an agent shows that it lives, and the control plane looks who does. */
+    beat: 1_000,
+    look: 1_000,
+    /** Entries of one host that may wait in Redis until the control plane takes them, and bytes of a file in one of them. */
+    waiting: 256,
+    chunk: 64 * 1024,
+    /** Pause before an agent tries again to tell what there was no room for. */
+    full: 100,
+    /** How long the control plane waits for something to be told before it looks whether there are other hosts. */
+    listen: 1_000,
+    /** How long a control plane counts as having a pool after it has last said so. */
+    conducted: 30_000,
+    /** How long an agent waits for the one that had its name to count as lost. */
+    taken: 120_000,
+    /** After this long, what had no answer is asked again. */
+    askAgain: 15_000,
+    /** First pause before what failed on an agent is tried again, and the longest. */
+    retryFirst: 500,
+    retryLongest: 30_000,
+    /** Messages that one agent has in hand: most of them are attempts whose inputs it brings. */
+    messagesAtOnce: 256,
+  },
+
   store: {
     /** Tries of one S3 request, and of one download that breaks off in the middle. */
     attempts: 4,

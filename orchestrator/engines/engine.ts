@@ -1,6 +1,7 @@
 import type { EngineEnd } from '../protocol/engine-end.ts'
 import type { AttemptExit } from '../protocol/exit-record.ts'
 import type { JobOrder } from '../protocol/job-order.ts'
+import type { Finished } from '../store/artifacts.ts'
 
 export type Signal = 'SIGTERM' | 'SIGUSR1' | 'SIGUSR2' | 'SIGKILL'
 
@@ -34,6 +35,9 @@ export type Launch = {
 /** The process of a rank. `state` is the letter of proc(5): T when a signal has stopped it. */
 export type RankProcess = { rank: number; state: string }
 
+/** What is to be written down of an attempt's outputs beside them. */
+export type Collecting = Omit<Finished, 'directory'>
+
 /** Starts, watches and ends attempts in one kind of place. All calls are idempotent by attempt id. */
 export interface Engine {
   readonly kind: 'local' | 'container' | 'slurm' | 'agents'
@@ -62,6 +66,11 @@ export interface Engine {
   started(attempt: string, signal: AbortSignal): Promise<void>
   /** Resolves when the attempt is over (event-driven, also for adopted ones). Rejects only when aborted. */
   ended(attempt: string, signal: AbortSignal): Promise<void>
+  /**
+   * For engines whose attempts leave their outputs elsewhere than in `directory`: has them taken into the store. Asked
+   * again until they are collected. Throws OUTPUT_LOST when they never will be, and what `collectOutputs` throws.
+   */
+  collect?(attempt: string, finished: Collecting): Promise<'collected' | 'under way'>
   /** Removes what the attempt left on the host, logs included: only after they were collected. */
   forget(attempt: string): Promise<void>
 }

@@ -7,7 +7,7 @@ import { loadScript, runScript } from './run-script.ts'
 
 const reserveScript = loadScript(new URL('./reserve-3.lua', import.meta.url))
 
-const HostCapacity = z.object({ cores: z.number(), gpus: z.array(z.string()) })
+export const HostCapacity = z.object({ cores: z.number(), gpus: z.array(z.string()) })
 /** What a host has. GPUs by id, as the engine names them (UUIDs); ids have no comma. */
 export type HostCapacity = z.infer<typeof HostCapacity>
 
@@ -80,6 +80,11 @@ export class Capacity {
   async reservations(pool: string): Promise<Reservation[]> {
     const all = await this.#ask(() => this.#redis.hgetall(this.#keys.reservations(pool)))
     return Object.entries(all).map(([attempt, text]) => reservation(attempt, text))
+  }
+
+  async reservation(pool: string, attempt: string): Promise<Reservation | null> {
+    const text = await this.#ask(() => this.#redis.hget(this.#keys.reservations(pool), attempt))
+    return text === null ? null : reservation(attempt, text)
   }
 
   /** What nobody has reserved, hosts by name. A host that became too small for its reservations has nothing free. */

@@ -19,6 +19,14 @@ export function keysOf(namespace: string) {
     reservations: (pool: string) => `${prefix}:pool:${pool}:reservations`,
     /** Sorted set: attempts that are over, by when they ended. */
     ended: (pool: string) => `${prefix}:pool:${pool}:ended`,
+    /** Hash: host -> 'state beat incarnation facts' of its agent. */
+    agents: (pool: string) => `${prefix}:pool:${pool}:agents`,
+    /** Hash: attempt -> 'state host incarnation detail', of those handed to agents. */
+    handed: (pool: string) => `${prefix}:pool:${pool}:handed`,
+    /** Stream: what a host's agent tells, in order, until the control plane has it. */
+    told: (pool: string, host: string) => `${prefix}:pool:${pool}:told:${host}`,
+    /** String, short-lived: a control plane that has the pool. */
+    conducted: (pool: string) => `${prefix}:pool:${pool}:conducted`,
     /** String: the server and the control plane (its epoch) that these data were last compared with the store by. */
     compared: `${prefix}:compared`,
     /** Written and forgotten to see whether writing works. */

@@ -18,7 +18,7 @@ export async function runScript(
   redis: Redis,
   script: Script,
   keys: string[],
-  args: (string | number)[],
+  args: (string | number | Buffer)[],
 ): Promise<unknown> {
   if (keys.length !== script.keys) throw new Error(`the script takes ${script.keys} keys, not ${keys.length}`)
   try {

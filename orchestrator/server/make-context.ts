@@ -22,6 +22,7 @@ import { Recovery } from './conduct/recover.ts'
 import { makeCollector } from './gc/make-collector.ts'
 import { Journal } from './journal.ts'
 import { type OpenedRedis, openRedis } from './open-redis.ts'
+import { attemptsOf } from './pools/attempts-of.ts'
 import { configuredPools } from './pools/configured-pools.ts'
 import { openPools } from './pools/open-pools.ts'
 import { makePlaceOf } from './pools/place-of.ts'
@@ -77,6 +78,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     hostCapacity: { ...found, cores: settings.cores ?? found.cores },
     log,
     hostsChanged: (capacity) => hostsChanged(context, capacity),
+    attempts: attemptsOf(() => context),
   })
   undo.push(() => Promise.all(pools.list.map((pool) => pool.close())))
   const secrets = new Secrets()

@@ -26,7 +26,7 @@ export async function openRedis(
   }
   const link = await connectRedis(
     embedded?.socket ?? settings.redisUrl ?? '',
-    namespace(settings, await store),
+    namespaceOf(settings, await store),
     (error) => log.warn({ err: error }, 'redis'),
   )
   for (const warning of link.warnings) log.warn(warning)
@@ -38,7 +38,7 @@ export async function openRedis(
  * One Redis may serve several stores: each has its own corner, named after what tells it from every other one, also from
  * a copy of it elsewhere. A store's control planes, one after the other, share it.
  */
-function namespace({ store }: Settings, identity: string): string {
+export function namespaceOf({ store }: Pick<Settings, 'store'>, identity: string): string {
   const names = [identity, store.url.replace(/\/+$/, ''), store.endpoint ?? '']
   return createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 12)
 }

@@ -7,10 +7,15 @@ import type { Store } from './store.ts'
 
 const Identity = z.object({ id: z.string() })
 
+/** The identity of a store that a control plane has used; null for one that none has. */
+export async function knownIdentity(store: Store): Promise<string | null> {
+  return (await readJson(store, layout.identity, Identity))?.id ?? null
+}
+
 /** What tells this store from every other one, wherever it is reached: made once, by whoever opens it first. */
 export async function identityOf(store: Store): Promise<string> {
-  const known = await readJson(store, layout.identity, Identity)
-  if (known) return known.id
+  const known = await knownIdentity(store)
+  if (known !== null) return known
   await store.create(layout.identity, toJson({ id: randomUUID() }))
   const made = await readJson(store, layout.identity, Identity) // somebody else's, if that was first
   if (!made)

@@ -5,10 +5,15 @@ import type { RankProcess } from '../engine.ts'
 
 let boot: string | undefined
 
+/** Names the time since this machine was last started. */
+export function bootId(): string {
+  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  return boot
+}
+
 /** Whether the process that made the claim runs: the same boot, the same pid, started at the same moment. */
 export function isRunning(claim: LauncherClaim): boolean {
-  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  const stat = claim.boot === boot ? readStat(claim.pid) : null
+  const stat = claim.boot === bootId() ? readStat(claim.pid) : null
   return stat !== null && stat.start === claim.start && stat.state !== 'Z'
 }
 

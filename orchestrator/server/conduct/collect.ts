@@ -1,8 +1,10 @@
+import type { Collecting } from '../../engines/engine.ts'
 import { OrchestrateError } from '../../errors.ts'
 import { faultPoint } from '../../fault-point.ts'
 import type { Artifact } from '../../protocol/manifest.ts'
 import type { MetricValue } from '../../protocol/worker-event.ts'
-import { attemptOf, type Job } from '../../run/job.ts'
+import { type Attempt, attemptOf, type Job } from '../../run/job.ts'
+import type { Outcome } from '../../run/job-events.ts'
 import { collectOutputs, publishArtifact } from '../../store/artifacts.ts'
 import type { Context } from './context.ts'
 
@@ -11,31 +13,25 @@ export async function collect(context: Context, job: Job, shard: number, fence: 
   const attempt = attemptOf(job, shard, fence)
   if (!attempt) return
   const log = await context.logs.get(attempt.attempt)
+  const engine = context.engine(job.planned.pool)
   const summary = log.done?.summary ?? [...log.artifacts.values()].filter((text) => text !== null).join(', ')
+  const finished: Collecting = {
+    prefix: `jobs/${job.key}/s${shard}/${fence}`,
+    outputs: job.planned.outputs,
+    metrics: log.done?.metrics ?? {},
+    summary: summary || null,
+    device: log.hello?.device ?? null,
+  }
   try {
-    await collectOutputs(context.store, {
-      directory: context.engine(job.planned.pool).directory(attempt.attempt),
-      prefix: `jobs/${job.key}/s${shard}/${fence}`,
-      outputs: job.planned.outputs,
-      metrics: log.done?.metrics ?? {},
-      summary: summary || null,
-      device: log.hello?.device ?? null,
-    })
+    if (!engine.collect)
+      await collectOutputs(context.store, { ...finished, directory: engine.directory(attempt.attempt) })
+    else if ((await engine.collect(attempt.attempt, finished)) === 'under way') return // it is looked at again then
   } catch (cause) {
-    if (!(cause instanceof OrchestrateError) || cause.exit !== 2) throw cause // the store's trouble: tried again
-    const error = { code: cause.code, message: cause.message, hint: cause.hint, attempt: attempt.attempt }
+    const outcome = cause instanceof OrchestrateError ? withoutOutputs(attempt, cause) : null
+    if (outcome === null) throw cause // the store's trouble: tried again
     await context.aggregates.updateJob(job.key, (now) =>
       now?.shards[shard]?.fence === fence
-        ? [
-            {
-              type: 'attempt.exited',
-              shard,
-              fence,
-              outcome: { kind: 'misused', error },
-              step: attempt.step,
-              reached: attempt.reached,
-            },
-          ]
+        ? [{ type: 'attempt.exited', shard, fence, outcome, step: attempt.step, reached: attempt.reached }]
         : [],
     )
     return
@@ -45,6 +41,12 @@ export async function collect(context: Context, job: Job, shard: number, fence: 
     return state?.state === 'exited' && state.fence === fence ? [{ type: 'shard.committed', shard, fence }] : []
   })
   faultPoint('shard-committed')
+}
+
+/** How an attempt ended after all, of which there are no outputs; null where there still may be. */
+function withoutOutputs({ attempt }: Attempt, { code, message, hint, exit }: OrchestrateError): Outcome | null {
+  if (code === 'OUTPUT_LOST') return { kind: 'nodeLost', message, nodes: [] }
+  return exit === 2 ? { kind: 'misused', error: { code, message, hint, attempt } } : null
 }
 
 /** What another look won't mend. */

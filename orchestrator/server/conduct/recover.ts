@@ -31,6 +31,11 @@ export class Recovery {
     this.#context = context
   }
 
+  /** Whether the ledger is whole and read. */
+  get isStarted(): boolean {
+    return this.#started
+  }
+
   /** For a control plane that knows nothing yet. Nobody else looks at anything meanwhile. */
   async start(): Promise<void> {
     const context = this.#context()

@@ -11,6 +11,8 @@ import type { Pool, PoolOf } from '../../spec/pools/pool.ts'
 import type { Control } from '../../store/control.ts'
 import type { Store } from '../../store/store.ts'
 import type { Settings } from '../settings.ts'
+import type { Attempts } from './attempts-of.ts'
+import { openAgents } from './open-agents.ts'
 import { type OpenPool, refuseOnOneHost, wholeOnOneHost } from './open-pool.ts'
 import { Pools } from './pools.ts'
 
@@ -27,6 +29,7 @@ export type Ground = {
   log: Logger
   /** The hosts of a pool are others now, or have another capacity. */
   hostsChanged: (capacity: string) => void
+  attempts: Attempts
 }
 
 /** Makes the engine of each pool. Nothing that a pool's place may lack right now is an error before somebody uses it. */
@@ -41,8 +44,9 @@ async function open(pool: Pool, ground: Ground): Promise<OpenPool> {
     case 'slurm':
       return openSlurm(pool, ground)
     case 'container':
-    case 'agents':
       throw new OrchestrateError('POOLS_INVALID', `pool ${pool.name}: engine '${pool.engine}' is not built yet`)
+    case 'agents':
+      return openAgents(pool, ground)
     default:
       return pool satisfies never
   }

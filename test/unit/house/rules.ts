@@ -21,7 +21,8 @@ const MAY_USE: Record<string, readonly string[]> = {
   queue: [...FLOORS, 'protocol', 'ledger'],
   engines: [...FLOORS, 'protocol', 'spec', 'store', 'ledger', 'queue'],
   server: [...FLOORS, ...THINKING, ...DOING],
-  cli: [...FLOORS, ...THINKING, ...DOING, 'server'],
+  agent: [...FLOORS, ...THINKING, ...DOING, 'server'],
+  cli: [...FLOORS, ...THINKING, ...DOING, 'server', 'agent'],
 }
 
 /** Rooms that take values and return values. */
