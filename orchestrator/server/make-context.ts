@@ -34,10 +34,21 @@ import type { Undo } from './undo.ts'
 /** `again` starts an embedded Redis again; null where there is none. */
 type Opened = { context: Context; again: OpenedRedis['again'] }
 
+/** What a daemon stands on; whoever measures it may put another store or other engines in their place. */
+export type Parts = { openStore: typeof openStore; openPools: typeof openPools }
+
+const realParts: Parts = { openStore, openPools }
+
 /** Opens everything that a daemon works with; what has to be closed again is put on the undo list. */
-export async function makeContext(settings: Settings, log: Logger, stop: () => void, undo: Undo): Promise<Opened> {
+export async function makeContext(
+  settings: Settings,
+  log: Logger,
+  stop: () => void,
+  undo: Undo,
+  parts: Parts = realParts,
+): Promise<Opened> {
   const host = hostname()
-  const bare = await openStore(settings.store)
+  const bare = await parts.openStore(settings.store)
   const identity = bare.probe().then(() => identityOf(bare))
   const [{ link: redis, again }, found] = await Promise.all([
     openRedis(settings, identity, log, undo),
@@ -68,7 +79,7 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     went: (error) => storeWent('journal', error),
   })
   undo.push(() => journal.stop())
-  const pools = await openPools(configuredPools(settings.pools), {
+  const pools = await parts.openPools(configuredPools(settings.pools), {
     settings,
     store,
     identity: await identity,
@@ -124,6 +135,8 @@ export async function makeContext(settings: Settings, log: Logger, stop: () => v
     archive,
     collector,
     waiting: new Map(),
+    full: new Map(),
+    orphansSought: new Map(),
     secrets,
     watched: new Map(),
     queued: new Map(),

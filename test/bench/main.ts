@@ -6,9 +6,10 @@ import { withLab } from './lab.ts'
 import { model } from './model/model.ts'
 import { overhead } from './overhead/overhead.ts'
 import { recovery } from './recovery/recovery.ts'
+import { scale } from './scale/scale.ts'
 
 /** One for each claim about speed that an issue makes. */
-const benches: Record<string, Bench> = { data, dispatch, model, overhead, recovery }
+const benches: Record<string, Bench> = { data, dispatch, model, overhead, recovery, scale }
 
 const { values, positionals } = parseArgs({
   options: { seed: { type: 'string', default: '0' }, part: { type: 'string', multiple: true, default: [] } },
