@@ -2,17 +2,19 @@ import type { ReportCell, ReportInput, ReportJob } from './input.ts'
 
 /**
  * World size and device aren't part of a key, so cells may have been made on different ones; where a stage was, the cells that
- * differ from most say so.
+ * differ from most say so. What most have is found out once, for all rows.
  */
-export function placeNotes(input: ReportInput, cells: ReportCell[]): string[] {
+export function placeNotesOf(input: ReportInput): (cells: ReportCell[]) => string[] {
   const jobs = new Map(input.jobs.map((job) => [job.key, job]))
-  const stages = [...new Set(cells.flatMap((cell) => Object.keys(cell.jobs)))]
-  return stages.flatMap((stage) => {
-    const placesOf = (members: ReportCell[]) => members.flatMap((cell) => place(jobs.get(cell.jobs[stage] ?? '')) ?? [])
-    const usual = mostFrequent(placesOf(input.cells))
-    const own = [...new Set(placesOf(cells))].filter((one) => one !== usual)
-    return own.length > 0 ? [`${stage} ran on ${own.join(' and ')}, the others on ${usual}`] : []
-  })
+  const placesOf = (cells: readonly ReportCell[], stage: string) =>
+    cells.flatMap((cell) => place(jobs.get(cell.jobs[stage] ?? '')) ?? [])
+  const stages = new Set(input.cells.flatMap((cell) => Object.keys(cell.jobs)))
+  const usual = new Map([...stages].map((stage) => [stage, mostFrequent(placesOf(input.cells, stage))]))
+  return (cells) =>
+    [...new Set(cells.flatMap((cell) => Object.keys(cell.jobs)))].flatMap((stage) => {
+      const own = [...new Set(placesOf(cells, stage))].filter((one) => one !== usual.get(stage))
+      return own.length > 0 ? [`${stage} ran on ${own.join(' and ')}, the others on ${usual.get(stage)}`] : []
+    })
 }
 
 export function place(job: ReportJob | undefined): string | null {
@@ -21,6 +23,7 @@ export function place(job: ReportJob | undefined): string | null {
 }
 
 function mostFrequent(values: string[]): string | undefined {
-  const times = (value: string) => values.filter((other) => other === value).length
-  return [...new Set(values)].sort((a, b) => times(b) - times(a))[0]
+  const times = new Map<string, number>()
+  for (const value of values) times.set(value, (times.get(value) ?? 0) + 1)
+  return [...times].sort(([, a], [, b]) => b - a)[0]?.[0]
 }

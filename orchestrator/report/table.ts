@@ -1,7 +1,7 @@
 import type { MetricValue } from '../protocol/worker-event.ts'
 import type { ReportCell, ReportInput, RunState } from './input.ts'
 import { type MetricColumn, metricColumns } from './metric-columns.ts'
-import { placeNotes } from './placement.ts'
+import { placeNotesOf } from './placement.ts'
 import { groupRows, type RowGroup } from './rows.ts'
 import { sanityRows } from './sanity-rows.ts'
 import { sameTrials, type TrialSet, trialSet } from './trials.ts'
@@ -40,6 +40,7 @@ export function buildTable(input: ReportInput): Table {
   const metrics = metricColumns(input)
   const columns = [...new Set(outcomes.flatMap(({ values }) => [...values.keys()]))]
   const reference = referenceSet(groups, outcomes)
+  const placeNotes = placeNotesOf(input)
   const rows = groups.map((group, index): Row => {
     const outcome = outcomes[index] as Outcome
     const state = stateOf(group.cells)
@@ -58,7 +59,7 @@ export function buildTable(input: ReportInput): Table {
       notes: [
         ...outcome.notes,
         ...(other ? [`other trials than the other rows (${outcome.set?.size} of ${reference?.size}): no mean`] : []),
-        ...placeNotes(input, group.cells),
+        ...placeNotes(group.cells),
       ],
     }
   })
