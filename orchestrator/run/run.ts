@@ -94,9 +94,8 @@ function pursue(run: Run, jobs: ReadonlyMap<string, Job>): RunCommand[] {
     return !want || want.epoch < run.epoch
   })
   if (missing.length > 0) {
-    const wantedBy = (key: string) =>
-      cells.filter((cell) => Object.values(cell.jobs).includes(key)).map((cell) => cell.name)
-    return missing.map((key) => ({ kind: 'want', key, cells: wantedBy(key), priority, epoch: run.epoch }))
+    const wantedBy = cellsByJob(cells)
+    return missing.map((key) => ({ kind: 'want', key, cells: wantedBy.get(key) ?? [], priority, epoch: run.epoch }))
   }
   const phases = keys.map((key) => jobs.get(key)?.phase)
   if (phases.some((phase) => phase === 'waiting' || phase === 'open' || phase === undefined)) return []
@@ -120,6 +119,18 @@ function withdraw(run: Run, jobs: ReadonlyMap<string, Job>, mode: 'save' | 'now'
     return job !== undefined && job.wants.size === 0 && (job.phase === 'open' || job.phase === 'waiting')
   })
   return busy ? [] : [{ kind: 'finish', state: 'cancelled' }]
+}
+
+/** Names of the cells that each job is of, by its key. */
+export function cellsByJob(cells: readonly RunCell[]): Map<string, string[]> {
+  const names = new Map<string, string[]>()
+  for (const { name, jobs } of cells)
+    for (const key of new Set(Object.values(jobs))) {
+      const known = names.get(key)
+      if (known) known.push(name)
+      else names.set(key, [name])
+    }
+  return names
 }
 
 /** State of one cell, from the phases of its jobs: failed as soon as one has failed, whatever still runs. */

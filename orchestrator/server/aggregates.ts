@@ -4,6 +4,7 @@ import { applyToJob, foldJob } from '../run/fold-job.ts'
 import type { Job } from '../run/job.ts'
 import type { JobEvent } from '../run/job-events.ts'
 import { applyToRun, foldRun, type Run, type RunEvent } from '../run/run.ts'
+import { JobIndex } from './job-index.ts'
 
 type Timeless<E> = E extends { at: number } ? Omit<E, 'at'> : never
 export type NewJobEvent = Timeless<JobEvent>
@@ -36,6 +37,7 @@ export type Around = {
 export class Aggregates {
   readonly jobs = new Map<string, Job>()
   readonly runs = new Map<string, Run>()
+  readonly index = new JobIndex()
   readonly #ledger: Ledger
   readonly #around: Around
   readonly #stale = new Set<string>()
@@ -63,7 +65,7 @@ export class Aggregates {
       if (answer.ok) {
         let after: Job | null = before
         for (const event of events) after = applyToJob(after, event)
-        if (after) this.jobs.set(key, after)
+        if (after) this.#setJob(after)
         this.#appended(jobAggregate(key), before?.version ?? 0, events)
         return after
       }
@@ -80,12 +82,16 @@ export class Aggregates {
       if (answer.ok) {
         let after: Run | null = before
         for (const event of events) after = applyToRun(after, event)
-        if (after) this.runs.set(id, after)
+        if (after) this.#setRun(after)
         this.#appended(runAggregate(id), before?.version ?? 0, events)
         return after
       }
       await this.refreshRun(id)
     }
+  }
+
+  isStale(aggregate: string): boolean {
+    return this.#stale.has(aggregate)
   }
 
   /** Reads again what an append may have changed whose answer got lost. Before each look, so that none sees old state. */
@@ -111,6 +117,18 @@ export class Aggregates {
     return (kind === 'job' ? this.jobs.get(name) : this.runs.get(name))?.version ?? 0
   }
 
+  #setJob(job: Job): void {
+    const before = this.jobs.get(job.key)
+    this.jobs.set(job.key, job)
+    this.index.takeJob(before, job)
+  }
+
+  #setRun(run: Run): void {
+    const { run: id } = run.submitted
+    if (!this.runs.has(id)) this.index.takeRun(run, this.jobs)
+    this.runs.set(id, run)
+  }
+
   async #append(aggregate: string, version: number, events: object[], release?: Release): Promise<{ ok: boolean }> {
     await this.#around.awake()
     try {
@@ -133,14 +151,14 @@ export class Aggregates {
   async refreshJob(key: string): Promise<void> {
     const events = (await this.#read(jobAggregate(key))) as JobEvent[]
     const job = foldJob(events)
-    if (job) this.jobs.set(key, job)
+    if (job) this.#setJob(job)
     this.#stale.delete(jobAggregate(key))
   }
 
   async refreshRun(id: string): Promise<void> {
     const events = (await this.#read(runAggregate(id))) as RunEvent[]
     const run = foldRun(events)
-    if (run) this.runs.set(id, run)
+    if (run) this.#setRun(run)
     this.#stale.delete(runAggregate(id))
   }
 

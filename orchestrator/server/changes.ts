@@ -8,7 +8,10 @@ export class Changes {
     this.#emitter.emit('change')
   }
 
-  /** Calls back after changes, at most once in `everyMs`, the last one never lost. Returns the way to stop. */
+  /**
+   * Calls back after changes, at most once in `everyMs`, the last one never lost. A callback that takes long is called less
+   * often: nine tenths of the time are for other work, however large it is what somebody watches. Returns the way to stop.
+   */
   follow(everyMs: number, callback: () => Promise<void>): () => void {
     let pending = false
     let busy = false
@@ -17,13 +20,17 @@ export class Changes {
       if (busy || stopped) return
       pending = false
       busy = true
+      const from = performance.now()
       void callback()
         .catch(() => {})
         .finally(() =>
-          setTimeout(() => {
-            busy = false
-            if (pending) run()
-          }, everyMs).unref(),
+          setTimeout(
+            () => {
+              busy = false
+              if (pending) run()
+            },
+            Math.max(everyMs, 9 * (performance.now() - from)),
+          ).unref(),
         )
     }
     const changed = (): void => {

@@ -10,11 +10,12 @@ import type { Context } from './conduct/context.ts'
 import { findHangs } from './conduct/find-hangs.ts'
 import { everything, look } from './conduct/look.ts'
 import { letGoOfPins } from './conduct/reconcile.ts'
+import { whatIsDue } from './conduct/what-is-due.ts'
 import { lockStateDir } from './daemon-lock.ts'
 import { collectRegularly } from './gc/regularly.ts'
 import { whenIdle } from './idle.ts'
 import { makeApi } from './listen.ts'
-import { makeContext } from './make-context.ts'
+import { makeContext, type Parts } from './make-context.ts'
 import { daemonRoutes } from './routes/daemon.ts'
 import { answerErrors } from './routes/errors.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -36,13 +37,13 @@ export type Daemon = {
  * Starts the one daemon of a state directory: takes its lock, Redis, the store and its control, looks at everything
  * that the ledger has, and only then answers. Attempts outlive it: stopping it ends no work.
  */
-export async function startDaemon(settings: Settings, log: Logger): Promise<Daemon> {
+export async function startDaemon(settings: Settings, log: Logger, parts?: Parts): Promise<Daemon> {
   makeStateDir(settings.stateDir)
-  return startLocked(settings, log, await lockStateDir(settings.stateDir))
+  return startLocked(settings, log, await lockStateDir(settings.stateDir), parts)
 }
 
 /** The same for one who has the lock already; it is given back with all the rest. */
-export async function startLocked(settings: Settings, log: Logger, unlock: () => void): Promise<Daemon> {
+export async function startLocked(settings: Settings, log: Logger, unlock: () => void, parts?: Parts): Promise<Daemon> {
   const undo: Undo = [unlock]
   const stopped = Promise.withResolvers<void>()
   let stopping = false
@@ -52,7 +53,7 @@ export async function startLocked(settings: Settings, log: Logger, unlock: () =>
     void unwind(undo, log).then(stopped.resolve)
   }
   try {
-    const { context, again } = await makeContext(settings, log, stop, undo)
+    const { context, again } = await makeContext(settings, log, stop, undo, parts)
     await conduct(context)
     superviseRedis(context, again, undo)
     sweep(context, undo)
@@ -87,7 +88,7 @@ function sweep(context: Context, undo: Undo): void {
   let sweeping: Promise<void> | null = null
   const timer = setInterval(() => {
     sweeping ??= context.commands
-      .sweep(everything(context), (aggregate) => look(context, aggregate))
+      .sweep(whatIsDue(context), (aggregate) => look(context, aggregate))
       .then(() => context.changes.tell())
       .finally(() => {
         sweeping = null

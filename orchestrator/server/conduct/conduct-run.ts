@@ -1,5 +1,6 @@
 import { faultPoint } from '../../fault-point.ts'
 import { decideRun, isSaving, type Run, type RunCommand } from '../../run/run.ts'
+import { concurrently } from '../../store/concurrently.ts'
 import { unpin } from '../../store/pins.ts'
 import { jobsOf } from '../find.ts'
 import { linkMetrics } from '../metrics-folders.ts'
@@ -17,7 +18,10 @@ export async function conductRun(context: Context, id: string): Promise<void> {
     await context.reporting.get(id) // or the end before might let go of what is pinned now
     await relyOn(context, id, run.submitted.jobs)
   }
-  for (const command of commands) await carryOut(context, run, command)
+  // Wants go side by side; dependants are unwanted before what they need.
+  const wants = commands.filter((command) => command.kind === 'want')
+  await concurrently(wants, (command) => carryOut(context, run, command))
+  for (const command of commands) if (command.kind !== 'want') await carryOut(context, run, command)
 }
 
 async function carryOut(context: Context, run: Run, command: RunCommand): Promise<void> {

@@ -14,6 +14,7 @@ import type { AttemptLogs } from '../attempt-logs.ts'
 import type { Changes } from '../changes.ts'
 import type { Collector } from '../gc/collector.ts'
 import type { Journal } from '../journal.ts'
+import type { LineUp, Turn } from '../line-up.ts'
 import type { Pools } from '../pools/pools.ts'
 import type { Secrets } from '../redact.ts'
 import type { Settings } from '../settings.ts'
@@ -51,6 +52,10 @@ export type Context = {
   collector: Collector
   /** `<key>/<shard>` -> why it isn't placed. */
   waiting: Map<string, Waiting>
+  /** Capacities that have no room for the next in line: who that is, and what it needs. */
+  full: Map<string, { turn: Turn; reason: string }>
+  /** When reservations of nobody were last looked for in a capacity, by the clock of this process. */
+  orphansSought: Map<string, number>
   /** Values that runs were given; in memory only. */
   secrets: Secrets
   /** Attempts that somebody waits for the end of, with the way to stop waiting. */
@@ -73,6 +78,10 @@ export type Context = {
 
 /** What places attempts, by the name under which capacity is counted. */
 export const capacityAggregate = (capacity: string): string => `pool/${capacity}`
+
+/** Those who wait for a capacity, pool by pool. */
+export const linesOf = ({ aggregates, pools }: Pick<Context, 'aggregates' | 'pools'>, capacity: string): LineUp[] =>
+  [...aggregates.index.lines].flatMap(([pool, line]) => (pools.of(pool).capacity === capacity ? [line] : []))
 
 export const capacityOf = ({ pools }: Pick<Context, 'pools'>, { planned }: Job): string =>
   pools.of(planned.pool).capacity

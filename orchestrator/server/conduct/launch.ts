@@ -29,7 +29,7 @@ export async function launch(context: Context, job: Job, shard: number, fence: n
   if (seen === undefined || seen.state === 'unclaimed') {
     try {
       const order = await orderOf(context, job, attempt)
-      const avoid = [...badNodes(context.aggregates.jobs.values(), job.planned.pool, Date.now()).keys()]
+      const avoid = [...badNodes(context.aggregates.index.bereft.values(), job.planned.pool, Date.now()).keys()]
       const { gpus } = job.planned.resources
       await engine.launch({ job: order, env: workerEnv(), secrets: secretsOf(context, job), gpus, avoid })
       seen = (await engine.observe([attempt.attempt])).get(attempt.attempt)

@@ -62,25 +62,21 @@ export function touchedBy(context: Context, aggregate: string, events: Parameter
     ? [capacityAggregate(capacityOf(context, job))]
     : []
   if (!isOver(job)) return [aggregate, ...pool]
-  const readers = [...context.aggregates.jobs.values()].filter(
-    (other) => other.phase === 'waiting' && other.planned.needs.includes(name),
-  )
-  // A run that was withdrawn waits for its jobs' ends without wanting them any more.
-  const runs = [...context.aggregates.runs.values()].filter(
-    (run) => run.state === 'running' && run.submitted.jobs.includes(name),
-  )
-  return [
-    ...pool,
-    ...readers.map((other) => jobAggregate(other.key)),
-    ...runs.map((run) => runAggregate(run.submitted.run)),
-  ]
+  const { jobs, runs, index } = context.aggregates
+  const readers = [...index.readersOf(name)].filter((key) => jobs.get(key)?.phase === 'waiting')
+  // A run has something to do once all its jobs are over; one that was withdrawn doesn't wait for those that others want.
+  const ending = [...index.runsOf(name)].filter((id) => {
+    const run = runs.get(id)
+    return run?.state === 'running' && (run.cancelled !== null || index.left(id) === 0)
+  })
+  return [...pool, ...readers.map(jobAggregate), ...ending.map(runAggregate)]
 }
 
 /** What may have something to do after a start. */
-export function everything(context: Context): string[] {
-  const jobs = [...context.aggregates.jobs.values()].filter((job) => !isOver(job)).map((job) => jobAggregate(job.key))
-  const runs = [...context.aggregates.runs.values()]
-    .filter((run) => run.state === 'running')
-    .map((run) => runAggregate(run.submitted.run))
-  return [...jobs, ...runs]
-}
+export const everything = (context: Context): string[] => [
+  ...[...context.aggregates.index.unfinished.keys()].map(jobAggregate),
+  ...runsUnderWay(context),
+]
+
+export const runsUnderWay = ({ aggregates }: Context): string[] =>
+  [...aggregates.runs.values()].filter((run) => run.state === 'running').map((run) => runAggregate(run.submitted.run))

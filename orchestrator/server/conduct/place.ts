@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { faultPoint } from '../../fault-point.ts'
 import type { Reservation } from '../../ledger/capacity.ts'
-import { isWanted, type Job, priorityOf } from '../../run/job.ts'
+import { limits } from '../../limits.ts'
+import { isWanted, type Job } from '../../run/job.ts'
 import { resumeOrder } from '../../store/checkpoints.ts'
 import { claimFence, lastFence } from '../../store/fences.ts'
-import { type Context, capacityOf } from './context.ts'
+import { nextOf, type Turn } from '../line-up.ts'
+import { type Context, capacityOf, linesOf } from './context.ts'
 import { giveBackOrphans } from './reconcile.ts'
 
-type Candidate = { job: Job; shard: number }
+type Candidate = { job: Job; shard: number; turn: Turn }
 
 export const attemptId = (key: string, shards: number, shard: number, fence: number): string =>
   shards > 1 ? `a-${key.slice(0, 10)}-${shard}-${fence}` : `a-${key.slice(0, 10)}-${fence}`
@@ -17,23 +19,20 @@ export const attemptId = (key: string, shards: number, shard: number, fence: num
  * that finds no room, else a large one could wait behind small ones for ever.
  */
 export async function placeIn(context: Context, capacity: string): Promise<void> {
-  if (candidates(context, capacity).length === 0 && !context.owing.has(capacity)) return
+  const { owing, full } = context
+  if (candidates(context, capacity).next().done && !owing.has(capacity)) return
   if (!(await context.control.stillOwner())) return
-  let full: { reason: string; ahead: number } | null = null
   let failed: unknown = null
+  full.delete(capacity)
   for (const candidate of candidates(context, capacity)) {
     const name = `${candidate.job.key}/${candidate.shard}`
-    if (full) {
-      wait(context, name, `${full.reason}; ${full.ahead === 1 ? '1 job is' : `${full.ahead} jobs are`} ahead of it`)
-      full.ahead += 1
-      continue
-    }
     try {
       const refused = await place(context, candidate)
       if (refused === null) context.waiting.delete(name)
       else {
         wait(context, name, refused)
-        full = { reason: refused, ahead: 1 }
+        full.set(capacity, { turn: candidate.turn, reason: refused })
+        break
       }
     } catch (error) {
       // Its own trouble, such as a damaged object in the store: those behind it need not wait for it.
@@ -42,23 +41,29 @@ export async function placeIn(context: Context, capacity: string): Promise<void>
       failed = error
     }
   }
-  if (full || context.owing.has(capacity)) {
+  if (owing.has(capacity) || (full.has(capacity) && isTime(context, capacity))) {
     await giveBackOrphans(context, capacity)
-    context.owing.delete(capacity)
+    owing.delete(capacity)
   }
   if (failed) throw failed
 }
 
-function candidates(context: Context, capacity: string): Candidate[] {
-  const now = Date.now()
-  return [...context.aggregates.jobs.values()]
-    .filter((job) => job.phase === 'open' && capacityOf(context, job) === capacity && isWanted(job))
-    .sort((a, b) => priorityOf(b) - priorityOf(a) || (a.readyAt ?? 0) - (b.readyAt ?? 0) || a.definedAt - b.definedAt)
-    .flatMap((job) =>
-      job.shards.flatMap((shard, index) =>
-        shard.state === 'idle' && shard.notBefore <= now ? [{ job, shard: index }] : [],
-      ),
-    )
+/** In the order of their turns; a job that joins the line meanwhile has its turn too. */
+function* candidates(context: Context, capacity: string): Generator<Candidate> {
+  const lines = linesOf(context, capacity)
+  for (let turn = nextOf(lines, null); turn; turn = nextOf(lines, turn)) {
+    const job = context.aggregates.jobs.get(turn.key)
+    for (const [index, shard] of job?.shards.entries() ?? [])
+      if (job && shard.state === 'idle' && shard.notBefore <= Date.now()) yield { job, shard: index, turn }
+  }
+}
+
+/** Nothing but a crash between two steps leaves a reservation without an attempt: not worth a look at each placement. */
+function isTime({ orphansSought }: Context, capacity: string): boolean {
+  const now = performance.now()
+  if (now - (orphansSought.get(capacity) ?? Number.NEGATIVE_INFINITY) < limits.daemon.sweep) return false
+  orphansSought.set(capacity, now)
+  return true
 }
 
 function wait(context: Context, name: string, reason: string): void {

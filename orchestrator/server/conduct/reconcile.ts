@@ -72,7 +72,7 @@ export async function letGoOfPins(context: Context): Promise<void> {
 export type ActiveAttempt = Attempt & { job: string; pool: string; capacity: string }
 
 export function activeAttempts({ aggregates, pools }: Pick<Context, 'aggregates' | 'pools'>): ActiveAttempt[] {
-  return [...aggregates.jobs.values()].flatMap((job) =>
+  return [...aggregates.index.unfinished.values()].flatMap((job) =>
     job.attempts.flatMap((attempt) => {
       const shard = job.shards[attempt.shard]
       const active = shard && isActive(shard) && shard.fence === attempt.fence

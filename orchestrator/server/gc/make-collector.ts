@@ -19,7 +19,8 @@ export function makeCollector(
     control,
     needs: (key) => {
       const job = aggregates.jobs.get(key)
-      return job ? needsOf(job, aggregates.runs.values(), isReporting) : null
+      const runs = [...aggregates.index.runsOf(key)].flatMap((run) => aggregates.runs.get(run) ?? [])
+      return job ? needsOf(job, runs, isReporting) : null
     },
     counts: (run, { at }) => aggregates.runs.get(run)?.state === 'running' || Date.now() - at < STALE_MS,
   })

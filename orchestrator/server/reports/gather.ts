@@ -3,7 +3,7 @@ import { extname, join } from 'node:path'
 import type { ReportInput, ReportJob, Sample } from '../../report/input.ts'
 import type { Job } from '../../run/job.ts'
 import { stateName } from '../../run/job.ts'
-import { cellState, type Run } from '../../run/run.ts'
+import { cellState, cellsByJob, type Run } from '../../run/run.ts'
 import { readArtifact } from '../../store/artifacts.ts'
 import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
@@ -35,8 +35,8 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
   const warnings = new Map<string, string[]>()
   for (const job of ordered) if (!isCached(job, run)) warnings.set(job.key, await warningsOf(context, job))
   const now = run.endedAt ?? Date.now()
-  const cellsOf = (key: string): string[] =>
-    submitted.cells.filter((cell) => Object.values(cell.jobs).includes(key)).map((cell) => cell.name)
+  const cells = cellsByJob(submitted.cells)
+  const cellsOf = (key: string): string[] => cells.get(key) ?? []
   const phases = new Map(
     ordered.map((job) => [
       job.key,

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { cellsByJob } from '../../run/run.ts'
 import { runAggregate } from '../aggregates.ts'
 import { type PlanView, reportFormats, Submission } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
@@ -35,8 +36,7 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
   app.post('/api/v1/plans', async (request): Promise<PlanView> => {
     const { pipeline, plan } = await planSubmission(context, checkArgument(Submission, request.body))
     const cached = await findCached(context, plan.jobs)
-    const cellsOf = (key: string): string[] =>
-      plan.cells.filter((cell) => Object.values(cell.jobs).includes(key)).map((cell) => cell.name)
+    const cells = cellsByJob(plan.cells)
     return {
       pipeline: pipeline.name,
       cells: plan.cells.map((cell) => ({ cell: cell.name, stages: cell.jobs })),
@@ -46,7 +46,7 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
         return {
           key,
           stage,
-          cells: cellsOf(key),
+          cells: cells.get(key) ?? [],
           needs,
           cached: hit !== undefined,
           shards,

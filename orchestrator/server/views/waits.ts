@@ -2,7 +2,7 @@ import { blockedStreak } from '../../run/blocked.ts'
 import { isWanted, type Job } from '../../run/job.ts'
 import type { Outcome } from '../../run/job-events.ts'
 import { jobAggregate } from '../aggregates.ts'
-import type { Context } from '../conduct/context.ts'
+import { type Context, capacityOf, linesOf } from '../conduct/context.ts'
 
 export type Waits = { reason: string; since: number; until: number | null }
 
@@ -36,10 +36,22 @@ export function waitsOf(context: Context, job: Job): Waits | null {
     const since = (blockedStreak(job, first.index)[0] ?? last)?.endedAt ?? Date.now()
     return { reason: reasonAfter(last?.outcome ?? null), since, until: first.shard.notBefore }
   }
+  const since = job.readyAt ?? Date.now()
+  const behind = behindOthers(context, job)
+  if (behind) return { reason: behind, since, until: null }
   const waiting = context.waiting.get(`${job.key}/${first.index}`)
-  return waiting
-    ? { ...waiting, until: waiting.until ?? null }
-    : { reason: 'about to be placed', since: job.readyAt ?? Date.now(), until: null }
+  return waiting ? { ...waiting, until: waiting.until ?? null } : { reason: 'about to be placed', since, until: null }
+}
+
+/** Why it has to wait where somebody whose turn is earlier found no room; null where it is that one itself. */
+function behindOthers(context: Context, job: Job): string | null {
+  const capacity = capacityOf(context, job)
+  const first = context.full.get(capacity)
+  const turn = context.aggregates.index.lines.get(job.planned.pool)?.turn(job.key)
+  if (!first || !turn) return null
+  const ahead = linesOf(context, capacity).reduce((sum, line) => sum + line.between(first.turn, turn), 0)
+  if (ahead === 0) return null
+  return `${first.reason}; ${ahead === 1 ? '1 job is' : `${ahead} jobs are`} ahead of it`
 }
 
 function reasonAfter(outcome: Outcome | null): string {

@@ -16,7 +16,7 @@ export async function warningsOf(context: Context, job: Job): Promise<string[]> 
 
 function avoidedNodes({ aggregates }: Context, job: Job): string[] {
   if (!job.attempts.some(({ outcome }) => outcome?.kind === 'nodeLost' && outcome.nodes?.length)) return []
-  return [...badNodes(aggregates.jobs.values(), job.planned.pool, job.endedAt ?? Date.now())].map(
+  return [...badNodes(aggregates.index.bereft.values(), job.planned.pool, job.endedAt ?? Date.now())].map(
     ([node, times]) => `node ${node} is avoided: ${times} attempts were lost on it within a day`,
   )
 }
