@@ -24,6 +24,7 @@ class Job:
         self.command = self._texts("command")
         self.gpus = self._texts("gpus")
         self.ranks = self._count("ranks", 65_536)
+        self.nodes = 1 if fields.get("nodes") is None else self._count("nodes", self.ranks)
         self.cores = self._count("cores", 65_536)
         self.grace = self._number("grace")
         self.time = None if fields.get("time") is None else self._number("time")
