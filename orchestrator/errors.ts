@@ -97,6 +97,15 @@ const errors = {
     exit: 4,
     hint: 'install podman (Debian: apt-get install podman), or Docker and start its daemon; `orchestrate doctor` asks again',
   },
+  CONTAINER_REFUSED: { exit: 4, hint: 'check `options`, `run` and `python` of the pool in pools.yaml' },
+  IMAGE_MISSING: {
+    exit: 4,
+    hint: '`orchestrate image build` builds it and prints the line for pools.yaml; an image of a registry is named name@sha256:…',
+  },
+  IMAGE_NOT_PULLED: {
+    exit: 4,
+    hint: 'check the name, the network and, for a private registry, `podman login` or `docker login`',
+  },
   IMAGE_NOT_BUILT: { exit: 4, hint: 'the log named above has every line of the build' },
   DAEMON_UNREACHABLE: { exit: 4, hint: 'see the daemon log named above; `orchestrate doctor` checks the machine' },
   DAEMON_RUNNING: { exit: 4, hint: '`orchestrate stop` ends it; `orchestrate serve --standby` waits behind it' },

@@ -22,6 +22,7 @@ async function flock(path: string, options: string[], signal?: AbortSignal): Pro
   const file = await open(path, 'r')
   const child = spawn('flock', [...options, '3'], { stdio: ['ignore', 'ignore', 'ignore', file.fd] })
   const ended = endOf(child, signal) // listens at once: it may be over before the file is closed
+  ended.catch(() => {}) // nor is it unheard until then
   await Promise.allSettled([file.close()]) // the child has it now; else this process would hold what it asks about
   return ended
 }

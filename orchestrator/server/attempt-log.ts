@@ -138,6 +138,13 @@ export function takeLine(log: AttemptLog, rank: number, line: string): void {
   }
 }
 
+/** Takes one line of the engine, which only warns: what it can't do as the pool asks. */
+export function takeEngineLine(log: AttemptLog, line: string): void {
+  const event = parseLine(line)
+  if (event?.type === 'warning') log.warnings.push(event.message)
+  else log.garbage += 1
+}
+
 function parseLine(line: string): WorkerEvent | null {
   if (line.length > MAX_LINE) return null
   try {

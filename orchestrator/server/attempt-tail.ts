@@ -2,17 +2,20 @@ import { type FSWatcher, watch } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '../limits.ts'
-import { emptyLog, MAX_LINE, takeLine } from './attempt-log.ts'
+import { emptyLog, MAX_LINE, takeEngineLine, takeLine } from './attempt-log.ts'
 import type { AttemptPlace } from './pools/place-of.ts'
 
-/** Follows `events.<rank>.jsonl` of an attempt directory from wherever it is. */
+/** Ranks write `events.<rank>.jsonl`, the engine `events.engine.jsonl`. */
+const EVENTS = /^events\.(\d+|engine)\.jsonl$/
+
+/** Follows the events of an attempt directory from wherever it is. */
 export class AttemptTail {
   readonly log = emptyLog()
   readonly #directory: string
   readonly #writes: AttemptPlace['writes']
   readonly #redact: (line: string) => string
   readonly #changed: () => void
-  readonly #files = new Map<string, { rank: number; offset: number; rest: string; skipping: boolean }>()
+  readonly #files = new Map<string, { rank: number | null; offset: number; rest: string; skipping: boolean }>()
   #watcher: FSWatcher | null = null
   #poll: NodeJS.Timeout | null = null
   #reading: Promise<void> = Promise.resolve()
@@ -66,12 +69,12 @@ export class AttemptTail {
   async #readAll(): Promise<void> {
     const names = await readdir(this.#directory).catch(() => [])
     for (const name of names) {
-      const rank = /^events\.(\d+)\.jsonl$/.exec(name)?.[1]
-      if (rank !== undefined) await this.#readFile(name, Number(rank))
+      const writer = EVENTS.exec(name)?.[1]
+      if (writer !== undefined) await this.#readFile(name, writer === 'engine' ? null : Number(writer))
     }
   }
 
-  async #readFile(name: string, rank: number): Promise<void> {
+  async #readFile(name: string, rank: number | null): Promise<void> {
     const file = this.#files.get(name) ?? { rank, offset: 0, rest: '', skipping: false }
     this.#files.set(name, file)
     const handle = await open(join(this.#directory, name)).catch(() => null)
@@ -97,11 +100,14 @@ export class AttemptTail {
     }
   }
 
-  #take(file: { rank: number; skipping: boolean }, line: string): void {
+  #take(file: { rank: number | null; skipping: boolean }, line: string): void {
     if (file.skipping) {
       file.skipping = false
       return
     }
-    if (line.trim()) takeLine(this.log, file.rank, this.#redact(Buffer.from(line, 'latin1').toString('utf8')))
+    if (!line.trim()) return
+    const text = this.#redact(Buffer.from(line, 'latin1').toString('utf8'))
+    if (file.rank === null) takeEngineLine(this.log, text)
+    else takeLine(this.log, file.rank, text)
   }
 }

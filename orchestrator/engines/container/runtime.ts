@@ -12,6 +12,8 @@ export type Runtime = {
   version: string
   /** Whether its containers belong to this user, not to root. */
   rootless: boolean
+  /** What it can hold a container to: without a cgroup controller of the host it can't. */
+  limits: { memory: boolean; pids: boolean; cpu: boolean }
 }
 
 /** What a program said when it was asked whether it works. */
@@ -39,13 +41,28 @@ export async function askRuntime(program: Program, options: string[] = []): Prom
   if (!version) return { program, problem: info.ServerErrors?.[0] ?? 'its engine does not answer' }
   const rootless =
     info.host?.security?.rootless ?? info.SecurityOptions?.some((option) => option.includes('rootless')) ?? false
-  return { program, options, version, rootless }
+  const has = (controller: string, docker: boolean | undefined): boolean =>
+    docker ?? info.host?.cgroupControllers?.includes(controller) ?? false
+  return {
+    program,
+    options,
+    version,
+    rootless,
+    limits: {
+      memory: has('memory', info.MemoryLimit),
+      pids: has('pids', info.PidsLimit),
+      cpu: has('cpu', info.CpuCfsQuota),
+    },
+  }
 }
 
 type Info = {
   version?: { Version?: string }
-  host?: { security?: { rootless?: boolean } }
+  host?: { security?: { rootless?: boolean }; cgroupControllers?: string[] }
   ServerVersion?: string
+  MemoryLimit?: boolean
+  PidsLimit?: boolean
+  CpuCfsQuota?: boolean
   ServerErrors?: string[]
   SecurityOptions?: string[]
 }

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
+import { ContainerEngine } from '../../engines/container/container-engine.ts'
+import { containerSettings } from '../../engines/container/settings.ts'
 import type { HostCapacity } from '../../engines/host-capacity.ts'
 import { LocalEngine } from '../../engines/local/local.ts'
 import { type HostFolders, hostFolders } from '../../engines/prepare/host-folders.ts'
 import { type Prepare, prepare } from '../../engines/prepare/prepare.ts'
 import { SlurmEngine, slurmFolder } from '../../engines/slurm/slurm.ts'
 import { slurmPool } from '../../engines/slurm/slurm-pool.ts'
-import { OrchestrateError } from '../../errors.ts'
 import type { RedisLink } from '../../ledger/connect-redis.ts'
 import type { Pool, PoolOf } from '../../spec/pools/pool.ts'
 import type { Control } from '../../store/control.ts'
@@ -41,10 +42,10 @@ async function open(pool: Pool, ground: Ground): Promise<OpenPool> {
   switch (pool.engine) {
     case 'local':
       return openLocal(pool, ground)
+    case 'container':
+      return openContainer(pool, ground)
     case 'slurm':
       return openSlurm(pool, ground)
-    case 'container':
-      throw new OrchestrateError('POOLS_INVALID', `pool ${pool.name}: engine '${pool.engine}' is not built yet`)
     case 'agents':
       return openAgents(pool, ground)
     default:
@@ -82,6 +83,15 @@ function openSlurm(pool: PoolOf<'slurm'>, ground: Ground): OpenPool {
     counts: 'jobs',
     close: () => engine.close(),
   }
+}
+
+function openContainer(pool: PoolOf<'container'>, ground: Ground): OpenPool {
+  const { settings, log, host, hostCapacity } = ground
+  const { stateDir, streamCache } = settings
+  const containing = containerSettings(pool)
+  const folders = hostFolders(stateDir, { streamCache, python: containing.python })
+  const engine = new ContainerEngine({ stateDir, settings: containing, prepare: prepareIn(ground, folders), log })
+  return { ...thisMachine(pool, host, hostCapacity), engine, close: () => engine.close() }
 }
 
 /** For pools whose attempts run on this machine: together they have what it has. */

@@ -18,13 +18,16 @@ const size = z.string({ error: 'a size such as 8GiB' }).regex(sizePattern, { err
 const words = z.array(text('text'), { error: 'a list of arguments' })
 
 const gpusText = 'an option of sbatch with {n} for how many'
+const digestText = 'an image by its digest, name@sha256:… or sha256:…'
+/** A tag says something else tomorrow. */
+const digest = z.string({ error: digestText }).regex(/^([^@\s]+@)?sha256:[0-9a-f]{64}$/, { error: digestText })
+const mountText = 'a mount, /folder:/folder or /folder:/folder:ro'
+const mount = z.string({ error: mountText }).regex(/^\/[^:]*:\/[^:]*(:(ro|rw))?$/, { error: mountText })
 
 const Container = z.strictObject(
   {
     engine: z.literal('container').describe('Containers on this machine, run by podman or docker'),
-    image: text('an image, by digest: name@sha256:…').describe(
-      'Image that the ranks run in, by digest; `orchestrate image build` prints it',
-    ),
+    image: digest.describe('Image that the ranks run in, by digest; `orchestrate image build` prints it'),
     runtime: z
       .enum(['podman', 'docker'], { error: "'podman' or 'docker'" })
       .optional()
@@ -34,10 +37,18 @@ const Container = z.strictObject(
     network: z
       .enum(['store', 'host', 'none'], { error: "'store', 'host' or 'none'" })
       .optional()
-      .describe('What attempts may reach. Default: store, nothing but the object store'),
+      .describe('What attempts may reach: the object store, all that this machine can, or nothing. Default: store'),
     shm: size.optional().describe('Shared memory, which data loaders need. Default: 8GiB'),
     pids: count().optional().describe('Most processes and threads of an attempt. Default: 4096'),
     python: text('an interpreter in the image').optional().describe('Interpreter in the image. Default: python3'),
+    mounts: z
+      .array(mount, { error: 'a list of mounts' })
+      .optional()
+      .describe('Folders of this machine that every attempt sees, besides its own, its code and its inputs'),
+    gpus: z
+      .enum(['cdi', 'gpus'], { error: "'cdi' or 'gpus'" })
+      .optional()
+      .describe("How GPUs are given: by CDI, or by Docker's --gpus. Default: cdi with podman, gpus with docker"),
   },
   { error: 'a container pool' },
 )

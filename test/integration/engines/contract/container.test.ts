@@ -1,0 +1,4 @@
+import { containerPlace } from './container-place.ts'
+import { engineContract } from './suite.ts'
+
+engineContract('container', containerPlace)
