@@ -23,6 +23,8 @@ export const Submission = z.strictObject({
   /** Path as the user gave it, for messages, and the text. */
   file: z.string(),
   text: z.string(),
+  /** Files that it extends, the nearest first. */
+  bases: z.array(z.object({ file: z.string(), text: z.string() })).default([]),
   /** Absolute folder that relative paths of the pipeline are relative to (the file's own folder). */
   folder: z.string(),
   /** Path in the worker's folder -> SHA-256, worker.json among them. */

@@ -23,8 +23,18 @@ export type Planned = { pipeline: Pipeline; plan: Plan; lock: string | null }
 /** Checks and plans; changes nothing. */
 export async function planSubmission(context: Context, submission: Submission): Promise<Planned> {
   const worker = await readWorker(context, submission)
-  const { file, text, folder, set, only, env } = submission
-  const parsed = parsePipeline({ file, text, folder, worker: worker.description, workerFolder: folder, set, only, env })
+  const { file, text, bases, folder, set, only, env } = submission
+  const parsed = parsePipeline({
+    file,
+    text,
+    bases,
+    folder,
+    worker: worker.description,
+    workerFolder: folder,
+    set,
+    only,
+    env,
+  })
   if ('problems' in parsed) throw new ProblemsError(parsed.problems)
   const { pipeline } = parsed
   checkResources(context, pipeline)
@@ -57,7 +67,7 @@ export async function submit(context: Context, submission: Submission): Promise<
   context.secrets.keep(run, submission.secrets)
   const keys = plan.jobs.map((job) => job.key)
   const [text, patch, cached] = await Promise.all([
-    putBlob(context.store, submission.text),
+    putBlob(context.store, wholeText(submission)),
     submission.patch ? putBlob(context.store, submission.patch) : null,
     relyOn(context, run, keys),
   ])
@@ -97,6 +107,10 @@ export async function submit(context: Context, submission: Submission): Promise<
     .catch((error: unknown) => context.log.warn({ err: error, run }, 'no look was asked for; the sweep comes by'))
   return run
 }
+
+/** What was submitted, for whoever wants to know later: the file, and behind it those that it extends. */
+const wholeText = ({ text, bases }: Submission): string =>
+  [text, ...bases.map((base) => `--- # ${base.file}\n${base.text}`)].join('\n')
 
 async function define(context: Context, planned: PlannedJob, cached: Artifact | undefined): Promise<void> {
   await context.aggregates.updateJob(planned.key, (job) => {

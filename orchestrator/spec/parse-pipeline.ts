@@ -1,7 +1,8 @@
 import type { WorkerDescription } from '../protocol/worker-description.ts'
 import { buildCells } from './cells.ts'
 import { checkShape } from './check-shape.ts'
-import { readDocument, type SourceDocument } from './document.ts'
+import type { SourceDocument } from './document.ts'
+import { type BaseFile, readExtended } from './extend.ts'
 import { layer, type PlaceOf } from './layers.ts'
 import { expandMatrix } from './matrix.ts'
 import type { Json, Pipeline, Problem } from './pipeline.ts'
@@ -17,6 +18,8 @@ export type PipelineSource = {
   /** As the user named it, for messages. */
   file: string
   text: string
+  /** Files that it extends, the nearest first. */
+  bases: readonly BaseFile[]
   /** Absolute folder that relative paths are relative to. */
   folder: string
   worker: WorkerDescription
@@ -34,7 +37,7 @@ const maxStages = 1000
 
 /** Checks a pipeline file against itself and its worker. Pure; never throws; tells every problem at once. */
 export function parsePipeline(source: PipelineSource): { pipeline: Pipeline } | { problems: Problem[] } {
-  const { document, problems } = readDocument(source.file, source.text)
+  const { document, problems } = readExtended(source.file, source.text, source.bases)
   // After broken YAML, what seems to be missing may only have been misread.
   if (document === null || problems.size > 0) return { problems: problems.sorted() }
   const pipeline = check(source, document, problems)

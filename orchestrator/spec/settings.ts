@@ -13,7 +13,7 @@ export type Settings = { file: Override[]; stages: Map<string, Override[]> }
 export const onCommandLine = (argument: string): Place => ({ file: argument, line: 0, column: 0 })
 
 // The worker's folder has been read before the file is: it can't change any more.
-const settable = Object.keys(PipelineShape.shape).filter((key) => key !== 'worker' && key !== 'stages')
+const settable = Object.keys(PipelineShape.shape).filter((key) => !['worker', 'stages', 'extends'].includes(key))
 
 /** Reads `--set train.with.steps=100`: a path, and a value in YAML. */
 export function readSettings(set: readonly string[], root: Json, report: Report): Settings {

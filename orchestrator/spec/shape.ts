@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { baseName, baseText } from './extend.ts'
 import { durationPattern, hangPattern, sizePattern, stepsPattern } from './units.ts'
 
 /**
@@ -219,6 +220,11 @@ const secretText = 'the name of an environment variable'
 export const PipelineShape = z
   .strictObject(
     {
+      extends: z
+        .string({ error: baseText })
+        .regex(baseName, { error: baseText })
+        .optional()
+        .describe('A pipeline file in the same folder that this one changes: maps are merged, all else replaces'),
       name: Name.describe('Name of the pipeline'),
       worker: text("the worker's folder, relative to this file").describe(
         'Folder of the worker package (it holds worker.json), relative to this file',
@@ -248,5 +254,7 @@ export const PipelineShape = z
 
 /** JSON Schema (2020-12) of the pipeline file, for editors. */
 export function pipelineJsonSchema(): Record<string, unknown> {
-  return { title: 'orchestrate pipeline', ...z.toJSONSchema(PipelineShape, { io: 'input' }) }
+  const { required, ...schema } = z.toJSONSchema(PipelineShape, { io: 'input' })
+  // What a file that extends another leaves out stands there.
+  return { title: 'orchestrate pipeline', ...schema, anyOf: [{ required }, { required: ['extends'] }] }
 }

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { OrchestrateError } from '../../errors.ts'
 import { WorkerDescription } from '../../protocol/worker-description.ts'
 import type { Submission } from '../../server/api.ts'
 import { ProblemsError } from '../../server/problems.ts'
+import { type BaseFile, extendedBy } from '../../spec/extend.ts'
 import { pipelineNeeds } from '../../spec/needs.ts'
 import { parsePipeline } from '../../spec/parse-pipeline.ts'
 import type { Client } from '../client/client.ts'
@@ -26,17 +27,19 @@ export type Prepared = {
 /** Reads a pipeline and its worker, and checks them here: a mistake in the file needs no daemon to be told. */
 export async function prepare(file: string, options: SubmitOptions): Promise<Prepared> {
   const text = await readPipeline(file)
+  const bases = await readBases(file, text)
   const folder = dirname(resolve(file))
-  const needs = pipelineNeeds(text)
+  const needs = pipelineNeeds(text, bases)
   const env = present(needs.env)
   const { pack, description, workerFolder } = await readWorker(folder, needs.worker)
   const { set = [], only = [], label = [] } = options
-  const parsed = parsePipeline({ file, text, folder, worker: description, workerFolder, set, only, env })
+  const parsed = parsePipeline({ file, text, bases, folder, worker: description, workerFolder, set, only, env })
   if ('problems' in parsed) throw new ProblemsError(parsed.problems)
   const secrets = secretsFrom(parsed.pipeline.secrets)
   const submission: Submission = {
     file,
     text,
+    bases,
     folder,
     worker: pack.files,
     set,
@@ -75,6 +78,20 @@ async function readPipeline(file: string): Promise<string> {
           : cause.message
     throw new OrchestrateError('INPUT_NOT_FOUND', `${file}: ${why}`, { cause })
   })
+}
+
+/** The files that a pipeline extends, the nearest first. One that isn't there, or extends itself, is told by the check. */
+async function readBases(file: string, text: string): Promise<BaseFile[]> {
+  const bases: BaseFile[] = []
+  const seen = new Set([basename(file)])
+  for (let named = extendedBy(text); named !== null && !seen.has(named); named = extendedBy(bases.at(-1)?.text ?? '')) {
+    seen.add(named)
+    const base = join(dirname(file), named)
+    const content = await readFile(base, 'utf8').catch(() => null)
+    if (content === null) break
+    bases.push({ file: base, text: content })
+  }
+  return bases
 }
 
 const noWorker: WorkerDescription = { protocol: 1, name: '', command: ['false'], assets: [], entries: {} }

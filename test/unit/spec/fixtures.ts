@@ -68,6 +68,7 @@ matrix:
 export const source = (given: Partial<PipelineSource> = {}): PipelineSource => ({
   file: 'jobs/a.yaml',
   text,
+  bases: [],
   folder: '/home/me/jobs',
   worker,
   workerFolder: '/home/me/bakery',
