@@ -94,6 +94,8 @@ export const limits = {
     partsAtOnce: 4,
     /** Objects read or written side by side by one caller. */
     objectsAtOnce: 8,
+    /** Snapshots of code that a host keeps: a few hundred kilobytes each. */
+    codeBytes: 2 ** 30,
     /** What a crash left half made is swept after a day. */
     leftoverAge: 24 * 3_600_000,
   },

@@ -14,6 +14,7 @@ import { openStore } from '../store/open-store.ts'
 import { Aggregates, type Changed } from './aggregates.ts'
 import { Archive } from './archive-logs.ts'
 import { AttemptLogs } from './attempt-logs.ts'
+import { attemptStandings } from './attempt-standings.ts'
 import { Changes } from './changes.ts'
 import { type Context, capacityAggregate } from './conduct/context.ts'
 import { touchedBy } from './conduct/look.ts'
@@ -88,6 +89,7 @@ export async function makeContext(
     host,
     hostCapacity: { ...found, cores: settings.cores ?? found.cores },
     log,
+    standings: (attempts) => attemptStandings(aggregates)(attempts),
     hostsChanged: (capacity) => hostsChanged(context, capacity),
     attempts: attemptsOf(() => context),
   })

@@ -32,6 +32,8 @@ export type Settings = {
   hangFloorMs: number
   /** Bytes of this host's disk for what is read of streamed inputs, for all attempts together. */
   streamCache: number
+  /** Bytes of this host's disk for staged inputs. */
+  cache: number
   /** Garbage collection. `everyMs` null: only when it is asked for. */
   gc: { everyMs: number | null; grace: number; ages: Ages }
 }
@@ -66,6 +68,7 @@ export function readSettings(
       : { path: join(stateDir, 'pools.yaml'), named: false },
     hangFloorMs: (seconds('ORCHESTRATE_HANG_FLOOR_S', env.ORCHESTRATE_HANG_FLOOR_S) ?? 60) * 1000,
     streamCache: size('ORCHESTRATE_STREAM_CACHE', env, 50 * 2 ** 30),
+    cache: size('ORCHESTRATE_CACHE', env, 100 * 2 ** 30),
     gc: {
       everyMs: env.ORCHESTRATE_GC_EVERY === 'never' ? null : age('ORCHESTRATE_GC_EVERY', env, 10 * MINUTE, 1),
       grace: age('ORCHESTRATE_GC_GRACE', env, 10 * MINUTE),

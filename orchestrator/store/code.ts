@@ -3,11 +3,11 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { OrchestrateError } from '../errors.ts'
 import { concurrently } from './concurrently.ts'
+import type { HostCache } from './host-cache.ts'
 import { checkKey } from './key.ts'
 import { layout } from './layout.ts'
 import { writeNew } from './local-file.ts'
 import type { Store } from './store.ts'
-import { makeWhole } from './whole-folder.ts'
 
 const sha256Of = (body: Uint8Array) => createHash('sha256').update(body).digest('hex')
 
@@ -47,9 +47,10 @@ export async function getBlob(store: Store, digest: string): Promise<Buffer | nu
 export async function materialiseCode(
   store: Store,
   code: { digest: string; files: Record<string, string> },
-  snapshots: string,
+  snapshots: HostCache,
+  attempt: string,
 ): Promise<string> {
-  return makeWhole(join(snapshots, checkKey(code.digest)), async (folder) => {
+  const fill = async (folder: string): Promise<void> => {
     await concurrently(Object.entries(code.files), async ([path, digest]) => {
       const body = await getBlob(store, digest)
       if (body === null) throw new OrchestrateError('OBJECT_MISSING', `${path} of the code is not in ${store.url}`)
@@ -57,7 +58,8 @@ export async function materialiseCode(
       await mkdir(dirname(file), { recursive: true })
       await writeNew(file, body, isScript(body) ? 0o555 : 0o444)
     })
-  })
+  }
+  return snapshots.use(code.digest, attempt, { fill })
 }
 
 const isScript = (body: Buffer) => body.subarray(0, 2).toString() === '#!'

@@ -23,7 +23,7 @@ export async function makeWhole(path: string, fill: (folder: string) => Promise<
   return path
 }
 
-const exists = (path: string) =>
+export const exists = (path: string) =>
   stat(path).then(
     () => true,
     () => false,

@@ -15,6 +15,7 @@ import { teller } from '../certify/tell.ts'
 import { parseWith } from '../certify/twin-job.ts'
 import { writeCertificates } from '../certify/write-certificate.ts'
 import { connect, stateDirectory } from '../client/connect.ts'
+import { holdingFolders } from '../hold-folders.ts'
 import { type Connection, examples, repeated, wholeNumber } from '../options.ts'
 import { printJson, printLines } from '../print.ts'
 import { failureLines } from '../print-failure.ts'
@@ -120,7 +121,8 @@ async function certifyOne(subject: Subject, how: How, options: Options, signal: 
   try {
     return await inScratch({ state, python, keep: options.keep === true }, (scratch, engine) => {
       if (options.keep === true) say(`the twins of ${subject.job.stage} are kept in ${scratch}`)
-      return certifyJob({ engine, scratch, env: workerEnv(), secrets: given, signal, tell }, subject, how)
+      const bench = { engine, scratch, env: workerEnv(), secrets: given, signal, tell }
+      return holdingFolders(state, subject.job, () => certifyJob(bench, subject, how))
     })
   } finally {
     tell.end()

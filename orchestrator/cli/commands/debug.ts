@@ -3,12 +3,13 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { OrchestrateError } from '../../errors.ts'
-import { foldersOf } from '../../protocol/job-file.ts'
+import { foldersOf, type JobFile } from '../../protocol/job-file.ts'
 import { stateDirectory } from '../client/connect.ts'
 import { debugJob } from '../debug/debug-job.ts'
 import { firstBad, lastWords, readJob } from '../debug/read-attempt.ts'
 import { runRanks } from '../debug/run-ranks.ts'
 import { makeScratch, writeSecrets } from '../debug/scratch.ts'
+import { holdingFolders } from '../hold-folders.ts'
 import { type Connection, examples, repeated, wholeNumber } from '../options.ts'
 import { secretsFrom } from '../submit/secrets.ts'
 
@@ -33,8 +34,12 @@ export function command(): Command {
 
 async function debug_(attempt: string, options: Options): Promise<void> {
   const state = stateDirectory(options)
-  const original = join(state, 'attempts', attempt)
-  const job = await readJob(original, attempt)
+  const job = await readJob(join(state, 'attempts', attempt), attempt)
+  await holdingFolders(state, job, () => runAgain(state, job, options))
+}
+
+async function runAgain(state: string, job: JobFile, options: Options): Promise<void> {
+  const { attempt } = job
   const missing = foldersOf(job).filter((path) => !existsSync(path))
   if (missing.length > 0) {
     throw new OrchestrateError(
@@ -42,7 +47,7 @@ async function debug_(attempt: string, options: Options): Promise<void> {
       `what ${attempt} ran from is no longer on this machine: ${missing.join(', ')}; resume its run to bring it back`,
     )
   }
-  const rank = options.rank ?? (await firstBad(original)) ?? 0
+  const rank = options.rank ?? (await firstBad(join(state, 'attempts', attempt))) ?? 0
   if (rank >= job.ranks)
     throw new OrchestrateError('ARGUMENT_INVALID', `--rank ${rank}: ${attempt} has ranks 0 to ${job.ranks - 1}`)
   const values = secretsFrom(options.secret ?? [])

@@ -36,7 +36,7 @@ async function allChecks(state: string): Promise<Check[]> {
     nodeChecks(checkout),
     pythonChecks(settings.python),
     redisCheck(settings),
-    diskChecks(state),
+    diskChecks(settings),
     storeCheck(settings),
     poolChecks(settings),
     daemonChecks(settings),

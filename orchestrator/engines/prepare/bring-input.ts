@@ -14,17 +14,17 @@ export async function bringInput(
   store: Store,
   folders: HostFolders,
   input: JobOrder['inputs'][string],
-  { address, streamed }: { address: StoreAddress; streamed: boolean },
+  { attempt, address, streamed }: { attempt: string; address: StoreAddress; streamed: boolean },
 ): Promise<JobFile['inputs'][string]> {
   if (input === null || !('kind' in input)) return input
-  return streamed ? point(store, address, input) : stage(store, folders, input)
+  return streamed ? point(store, address, input) : stage(store, folders, attempt, input)
 }
 
-async function stage(store: Store, folders: HostFolders, input: JobInput): Promise<StagedInput> {
+async function stage(store: Store, folders: HostFolders, attempt: string, input: JobInput): Promise<StagedInput> {
   const { format } = input
   if (input.kind === 'data') return { path: input.path, format, digest: input.fingerprint }
   const output = await findOutput(store, input)
-  return { path: await stageOutput(store, output, folders.cache), format, digest: output.digest }
+  return { path: await stageOutput(store, output, folders.cache, attempt), format, digest: output.digest }
 }
 
 async function point(store: Store, address: StoreAddress, input: JobInput): Promise<StreamedInput> {

@@ -13,15 +13,13 @@ export type Prepare = (order: JobOrder) => Promise<JobFile>
 /** Brings code and inputs of an order to a host, or to a file system that its hosts share. Throws STORE_*, OBJECT_*. */
 export async function prepare(store: Store, folders: HostFolders, order: JobOrder): Promise<JobFile> {
   const { stream = [], code, inputs, metrics, command, ...rest } = order
-  const brought = Object.entries(inputs).map(
-    async ([name, input]) =>
-      [
-        name,
-        await bringInput(store, folders, input, { address: order.store, streamed: stream.includes(name) }),
-      ] as const,
-  )
+  const { attempt, store: address } = order
+  const brought = Object.entries(inputs).map(async ([name, input]) => {
+    const how = { attempt, address, streamed: stream.includes(name) }
+    return [name, await bringInput(store, folders, input, how)] as const
+  })
   const [folder, entries] = await Promise.all([
-    typeof code === 'string' ? code : materialiseCode(store, code, folders.code),
+    typeof code === 'string' ? code : materialiseCode(store, code, folders.code, attempt),
     Promise.all(brought),
   ])
   faultPoint('inputs-staged')

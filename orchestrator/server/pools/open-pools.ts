@@ -10,6 +10,7 @@ import { slurmPool } from '../../engines/slurm/slurm-pool.ts'
 import type { RedisLink } from '../../ledger/connect-redis.ts'
 import type { Pool, PoolOf } from '../../spec/pools/pool.ts'
 import type { Control } from '../../store/control.ts'
+import type { Standings } from '../../store/host-cache.ts'
 import type { Store } from '../../store/store.ts'
 import type { Settings } from '../settings.ts'
 import type { Attempts } from './attempts-of.ts'
@@ -28,6 +29,8 @@ export type Ground = {
   host: string
   hostCapacity: HostCapacity
   log: Logger
+  /** What attempts of any pool use of a host is kept for them by how they stand. */
+  standings: Standings
   /** The hosts of a pool are others now, or have another capacity. */
   hostsChanged: (capacity: string) => void
   attempts: Attempts
@@ -59,7 +62,7 @@ function openLocal(pool: PoolOf<'local'>, ground: Ground): OpenPool {
   const engine = new LocalEngine({
     stateDir,
     python,
-    prepare: prepareIn(ground, hostFolders(stateDir, settings)),
+    prepare: prepareIn(ground, hostFolders(stateDir, settings, ground)),
     log,
   })
   engine.warmUp()

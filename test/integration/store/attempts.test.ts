@@ -8,6 +8,7 @@ import { claimFence, lastFence, readClaims } from '../../../orchestrator/store/f
 import { layout } from '../../../orchestrator/store/layout.ts'
 import { stageOutput } from '../../../orchestrator/store/stage.ts'
 import type { Store } from '../../../orchestrator/store/store.ts'
+import { cacheIn, entriesOf } from '../../support/host-cache.ts'
 import { describeEachStore } from './each-store.ts'
 
 const job = 'c0ffee'.padEnd(64, '0')
@@ -149,10 +150,10 @@ describeEachStore(({ open, scratch }) => {
 
     const cache = scratch()
     const output = artifact.outputs.model ?? { digest: '', files: [] }
-    const staged = await stageOutput(store, output, cache)
+    const staged = await stageOutput(store, output, cacheIn(cache), 'a-1')
     expect(await readFile(join(staged, 'deep/er/config.json'), 'utf8')).toBe('{}')
     expect((await stat(join(staged, 'weights.bin'))).mode & 0o777).toBe(0o444)
-    expect(await readdir(cache)).toEqual([output.digest])
+    expect(await entriesOf(cache)).toEqual([output.digest])
   })
 
   test('collecting and publishing again changes nothing', async () => {
@@ -229,7 +230,12 @@ describeEachStore(({ open, scratch }) => {
     await mkdir(join(directory, 'outputs/model'))
     await collectOutputs(store, finished(directory))
     const artifact = await publishArtifact(store, publication([1]))
-    const staged = await stageOutput(store, artifact.outputs.model ?? { digest: '', files: [] }, scratch())
+    const staged = await stageOutput(
+      store,
+      artifact.outputs.model ?? { digest: '', files: [] },
+      cacheIn(scratch()),
+      'a-1',
+    )
     expect(await readdir(staged)).toEqual([])
   })
 
@@ -251,12 +257,14 @@ describeEachStore(({ open, scratch }) => {
     const { outputs } = await publishArtifact(store, publication([1]))
     const output = outputs.model ?? { digest: '', files: [] }
     const cache = scratch()
-    const paths = await Promise.all(Array.from({ length: 5 }, () => stageOutput(store, output, cache)))
+    const paths = await Promise.all(Array.from({ length: 5 }, () => stageOutput(store, output, cacheIn(cache), 'a-1')))
     expect(new Set(paths)).toEqual(new Set([join(cache, output.digest)]))
     await store.put(output.files[1]?.key ?? '', 'xx')
-    expect(await stageOutput(store, output, cache)).toBe(paths[0])
+    expect(await stageOutput(store, output, cacheIn(cache), 'a-1')).toBe(paths[0])
     const elsewhere = scratch()
-    await expect(stageOutput(store, output, elsewhere)).rejects.toMatchObject({ code: 'OBJECT_DAMAGED' })
-    expect(await readdir(elsewhere)).toEqual([])
+    await expect(stageOutput(store, output, cacheIn(elsewhere), 'a-1')).rejects.toMatchObject({
+      code: 'OBJECT_DAMAGED',
+    })
+    expect(await entriesOf(elsewhere)).toEqual([])
   })
 })

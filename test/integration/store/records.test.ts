@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import { appendSegment, listJournals, readJournal } from '../../../orchestrator/
 import { layout } from '../../../orchestrator/store/layout.ts'
 import { listPins, pin, unpin } from '../../../orchestrator/store/pins.ts'
 import type { Store } from '../../../orchestrator/store/store.ts'
+import { cacheIn, entriesOf } from '../../support/host-cache.ts'
 import { describeEachStore } from './each-store.ts'
 
 const sha256 = (body: string) => createHash('sha256').update(body).digest('hex')
@@ -41,9 +42,11 @@ describeEachStore(({ open, reopen, scratch }) => {
       files: Object.fromEntries(Object.entries(files).map(([path, body]) => [path, sha256(body)])),
     }
     const snapshots = scratch()
-    const paths = await Promise.all(Array.from({ length: 3 }, () => materialiseCode(store, code, snapshots)))
+    const paths = await Promise.all(
+      Array.from({ length: 3 }, () => materialiseCode(store, code, cacheIn(snapshots), 'a-1')),
+    )
     expect(paths).toEqual(Array(3).fill(join(snapshots, code.digest)))
-    expect(await readdir(snapshots)).toEqual([code.digest])
+    expect(await entriesOf(snapshots)).toEqual([code.digest])
     expect(await readFile(join(snapshots, code.digest, 'pkg/main.py'), 'utf8')).toBe('print(1)')
     expect((await stat(join(snapshots, code.digest, 'pkg/main.py'))).mode & 0o777).toBe(0o444)
     expect((await stat(join(snapshots, code.digest, 'run.sh'))).mode & 0o777).toBe(0o555)
@@ -52,7 +55,7 @@ describeEachStore(({ open, reopen, scratch }) => {
   test('code that is not what its hash says, is missing, or would leave its folder is refused', async () => {
     const store = await open()
     const layOut = (path: string, digest: string) =>
-      materialiseCode(store, { digest: 'd'.repeat(64), files: { [path]: digest } }, scratch())
+      materialiseCode(store, { digest: 'd'.repeat(64), files: { [path]: digest } }, cacheIn(scratch()), 'a-1')
     await expect(putBlob(store, 'a', sha256('b'))).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
     await expect(layOut('a', sha256('a'))).rejects.toMatchObject({ code: 'OBJECT_MISSING' })
     await store.put(layout.blob(sha256('a')), 'b')

@@ -11,6 +11,7 @@ test.each([
   ['ORCHESTRATE_GC_EVERY', '0s', 'a duration such as 10m, 24h or 30d, or never'],
   ['ORCHESTRATE_GC_GRACE', 'never', 'a duration such as 10m, 24h or 30d'],
   ['ORCHESTRATE_GC_OLDER_THAN', '30', 'a duration such as 10m, 24h or 30d'],
+  ['ORCHESTRATE_CACHE', 'much', 'a size such as 50GiB'],
   ['ORCHESTRATE_STORE', 'ftp://x', 'file:///folder or s3://bucket/prefix'],
 ])('%s=%s is told with what was expected', (name, value, expected) => {
   expect(() => readSettings({ [name]: value })).toThrow(
@@ -27,6 +28,7 @@ test('what is set is taken', () => {
     ORCHESTRATE_CORES: '3',
     ORCHESTRATE_IDLE_S: '0.5',
     ORCHESTRATE_HANG_FLOOR_S: '2',
+    ORCHESTRATE_CACHE: '2GiB',
     ORCHESTRATE_GC_EVERY: 'never',
     ORCHESTRATE_GC_GRACE: '0s',
     ORCHESTRATE_GC_OLDER_THAN: '2d',
@@ -37,6 +39,7 @@ test('what is set is taken', () => {
     cores: 3,
     idleMs: 500,
     hangFloorMs: 2000,
+    cache: 2 ** 31,
     gc: { everyMs: null, grace: 0, ages: { artifacts: 2 * 86_400_000, logs: 90 * 86_400_000 } },
     redisUrl: 'redis://h',
     store: { url: 's3://b/p' },
@@ -55,6 +58,7 @@ test('a variable that is empty is as good as none', () => {
     'ORCHESTRATE_CORES',
     'ORCHESTRATE_IDLE_S',
     'ORCHESTRATE_HANG_FLOOR_S',
+    'ORCHESTRATE_CACHE',
     'ORCHESTRATE_GC_EVERY',
     'ORCHESTRATE_GC_GRACE',
     'ORCHESTRATE_GC_OLDER_THAN',
