@@ -8,7 +8,7 @@
   KEYS[4] reservations  hash: attempt -> what it has reserved
   KEYS[5] ended         sorted set: attempts that are over, by when
   ARGV[1] aggregate  ARGV[2] version expected  ARGV[3] nonce  ARGV[4] time of the first event, ms
-  ARGV[5] now, ms  ARGV[6] forget attempts that ended before, ms  ARGV[7] '1': the store has these events already
+  ARGV[5] now, ms  ARGV[6] forget attempts that ended before, ms  ARGV[7] '1': the store has these events, and those before
   ARGV[8] run id of the server that the caller knows  ARGV[9] number of attempts that end, then these, then the events
 
   Returns {1, version}, or {0, version} when somebody was faster, or {-1, 0} when this is another server: it may have
@@ -32,7 +32,10 @@ end
 for i = first, #ARGV do redis.call('RPUSH', KEYS[1], nonce .. ARGV[i]) end
 if expected == 0 then redis.call('ZADD', KEYS[2], 'NX', ARGV[4], aggregate) end
 
-if ARGV[7] ~= '1' then
+-- What the store has it has from the first event on, also what a server that came back older takes for not mirrored.
+if ARGV[7] == '1' then
+  redis.call('HDEL', KEYS[3], aggregate)
+else
   local pending = redis.call('HGET', KEYS[3], aggregate)
   local from = pending and string.match(pending, '^%d+') or expected
   redis.call('HSET', KEYS[3], aggregate, from .. ' ' .. (expected + count))

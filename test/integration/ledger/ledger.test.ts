@@ -121,6 +121,16 @@ test('a tail is put back where it belongs, and only there', async () => {
   expect(await ledger.restore('job/a', [event(7)])).toBe('restored')
 })
 
+test('what was not mirrored when the server was saved is, once the store has put back what follows', async () => {
+  const ledger = new Ledger(await redis.link())
+  await ledger.append('job/a', 0, [event(0)])
+  expect(await ledger.unmirrored()).toEqual([{ aggregate: 'job/a', from: 0, count: 1 }])
+  expect(await ledger.restore('job/a', [event(1), event(2)], 1)).toBe('restored')
+  expect(await ledger.unmirrored()).toEqual([])
+  await ledger.append('job/a', 3, [event(3)])
+  expect(await ledger.unmirrored()).toEqual([{ aggregate: 'job/a', from: 3, count: 1 }])
+})
+
 test('a server that was not compared takes no event and gives no reservation, and says so', async () => {
   const link = await redis.link()
   const [ledger, capacity] = [new Ledger(link), new Capacity(link)]
