@@ -3,7 +3,7 @@ import { OrchestrateError } from '../errors.ts'
 import { readSettings, type Settings } from '../server/settings.ts'
 
 /** What an agent is told from outside. */
-export type AgentSettings = Pick<Settings, 'stateDir' | 'store' | 'python' | 'cores' | 'streamCache'> & {
+export type AgentSettings = Pick<Settings, 'stateDir' | 'store' | 'python' | 'cores' | 'cache' | 'streamCache'> & {
   pool: string
   /** Name of this host in its pool. */
   host: string
@@ -15,7 +15,7 @@ export function readAgentSettings(
   options: { pool: string; name?: string; state?: string },
 ): AgentSettings {
   const state = options.state || env.ORCHESTRATE_STATE || '.orchestrate-agent'
-  const { stateDir, store, python, cores, streamCache, redisUrl } = readSettings(env, { state })
+  const { stateDir, store, python, cores, cache, streamCache, redisUrl } = readSettings(env, { state })
   const host = options.name ?? hostname()
   if (!/^[\w.-]{1,100}$/.test(host))
     throw new OrchestrateError('ARGUMENT_INVALID', `--name ${host}: expected letters, digits, dots, dashes`)
@@ -26,5 +26,5 @@ export function readAgentSettings(
       'AGENT_UNCONNECTED',
       'ORCHESTRATE_STORE is not set: an agent takes code and inputs from the store, and brings outputs there',
     )
-  return { pool: options.pool, host, stateDir, store, python, cores, streamCache, redisUrl }
+  return { pool: options.pool, host, stateDir, store, python, cores, cache, streamCache, redisUrl }
 }

@@ -7,6 +7,7 @@ import { type HostCapacity, hostCapacity } from '../engines/host-capacity.ts'
 import { LocalEngine } from '../engines/local/local.ts'
 import { hostFolders } from '../engines/prepare/host-folders.ts'
 import { prepared } from '../engines/prepare/prepare.ts'
+import { standingsBy } from '../engines/prepare/standings.ts'
 import { OrchestrateError } from '../errors.ts'
 import { type AgentFacts, AgentHosts } from '../ledger/agents/agent-hosts.ts'
 import { HandedAttempts } from '../ledger/agents/handed.ts'
@@ -117,7 +118,7 @@ async function begin(host: Host): Promise<Life> {
     teller,
     store,
     address: settings.store,
-    folders: hostFolders(stateDir, settings),
+    folders: hostFolders(stateDir, settings, { standings: standingsBy(engine), log }),
     keys,
     attempts: folder,
     log,

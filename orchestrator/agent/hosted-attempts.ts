@@ -236,11 +236,12 @@ export class HostedAttempts {
   }
 
   async #forget(attempt: string): Promise<void> {
-    const { engine, teller } = this.#options
+    const { engine, teller, folders } = this.#options
     const state = (await engine.observe([attempt])).get(attempt)?.state
     if (state === 'running' || state === 'unknown') return
     teller.drop(attempt)
     await engine.forget(attempt)
+    for (const cache of [folders.code, folders.cache]) await cache.letGo(attempt)
   }
 
   #drained(): string {

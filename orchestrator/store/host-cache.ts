@@ -80,6 +80,12 @@ export class HostCache {
     }
   }
 
+  /** The attempt, whose entries needn't be kept for it any more, is over. */
+  async letGo(attempt: string): Promise<void> {
+    for (const name of await readdir(notesOf(this.folder, '')).catch(() => []))
+      await rm(join(notesOf(this.folder, name), `by-${checkKey(attempt)}`), { force: true })
+  }
+
   #fill(name: string, path: string, { fill }: Content): Promise<string> {
     return makeWhole(path, async (folder) => {
       await fill(folder)

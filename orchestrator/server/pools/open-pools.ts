@@ -73,7 +73,7 @@ function openLocal(pool: PoolOf<'local'>, ground: Ground): OpenPool {
 function openSlurm(pool: PoolOf<'slurm'>, ground: Ground): OpenPool {
   const { settings, identity, log } = ground
   const found = slurmPool(pool, settings)
-  const folders = hostFolders(slurmFolder(found, identity), { ...settings, python: found.python })
+  const folders = hostFolders(slurmFolder(found, identity), { ...settings, python: found.python }, ground)
   const engine = new SlurmEngine({ pool: found, identity, prepare: prepareIn(ground, folders), log })
   const hosts = new Map([[pool.name, { cores: found.jobs, gpus: [] }]])
   return {
@@ -90,9 +90,9 @@ function openSlurm(pool: PoolOf<'slurm'>, ground: Ground): OpenPool {
 
 function openContainer(pool: PoolOf<'container'>, ground: Ground): OpenPool {
   const { settings, log, host, hostCapacity } = ground
-  const { stateDir, streamCache } = settings
+  const { stateDir } = settings
   const containing = containerSettings(pool)
-  const folders = hostFolders(stateDir, { streamCache, python: containing.python })
+  const folders = hostFolders(stateDir, { ...settings, python: containing.python }, ground)
   const engine = new ContainerEngine({ stateDir, settings: containing, prepare: prepareIn(ground, folders), log })
   return { ...thisMachine(pool, host, hostCapacity), engine, close: () => engine.close() }
 }

@@ -31,7 +31,11 @@ const daemon = await startDaemon(settings, log, {
 /** This machine, as far as its room goes, which the settings say; nothing runs on it. */
 function pretended(pool: Pool, ground: Ground): OpenPool {
   const { stateDir } = ground.settings
-  const engine = new PretendingEngine(stateDir, socket, prepareIn(ground, hostFolders(stateDir, ground.settings)))
+  const engine = new PretendingEngine(
+    stateDir,
+    socket,
+    prepareIn(ground, hostFolders(stateDir, ground.settings, ground)),
+  )
   return { ...thisMachine(pool, ground.host, ground.hostCapacity), engine, close: () => engine.close() }
 }
 

@@ -101,6 +101,16 @@ test('of an attempt that nobody knows a use counts for a day', async () => {
   expect(await entriesOf(path)).toEqual(['new', 'next'])
 })
 
+test('who has let go of its entries holds them no longer', async () => {
+  const path = await folder()
+  const cache = cacheIn(path, { most: 100 })
+  for (const name of ['one', 'two']) await cache.use(name, 'a-here', content(40))
+  await cache.use('two', 'a-there', content(40))
+  await cache.letGo('a-here')
+  await cache.use('three', 'a-three', content(60))
+  expect(await entriesOf(path)).toEqual(['three', 'two'])
+})
+
 test('what crashed in the middle of a removal is finished, and an entry without notes is measured', async () => {
   const path = await folder()
   const { open, over } = smallCache(path)
