@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -93,6 +94,27 @@ def test_signals_reach_every_rank(slurm: Cluster) -> None:
     slurm.run("scancel", "--batch", "--signal=TERM", job)
     end = attempt.end()
     assert (end["cause"], end["firstBad"], ends_of(end)) == ("signal", None, [75] * 4), attempt.tell()
+
+
+def test_a_time_limit_of_slurms_is_reported_as_one(slurm: Cluster) -> None:
+    attempt = Attempt(slurm, "time", 'trap "exit 75" TERM; ' + UP + WAIT)
+    job = attempt.submit("--time=10")
+    attempt.until_up()
+    slurm.run("scontrol", "update", f"jobid={job}", "timelimit=0")  # Slurm looks every half minute
+    end = attempt.end()
+    assert (end["cause"], end["firstBad"], ends_of(end)) == ("time", None, [75] * 4), attempt.tell()
+
+
+def test_a_time_limit_of_the_attempts_own_and_one_of_memory_are_reported_as_such(slurm: Cluster) -> None:
+    attempt = Attempt(slurm, "own-time", 'trap "exit 75" TERM; ' + UP + WAIT, time=0.5)
+    attempt.submit()
+    assert attempt.end()["cause"] == "time"
+    grows = "import os, time; x = b'x' * (200 << 20 if os.environ['RANK'] == '2' else 1); time.sleep(600)"
+    attempt = Attempt(slurm, "memory", "", command=[sys.executable, "-S", "-c", grows], memory=150 << 20)
+    attempt.submit()
+    end = attempt.end()
+    assert end["cause"] == "memory"
+    assert cast(int, end["peakMemory"]) > 150 << 20
 
 
 def test_ranks_can_be_killed_and_still_leave_a_record(slurm: Cluster) -> None:

@@ -2,7 +2,7 @@
 
 import time
 
-from launcher.quick import SIGQUIT, SIGUSR1, SIGUSR2
+from launcher.quick import SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 from launcher.slurm.batch_file import Batch
 from launcher.slurm.check import muster
 from launcher.slurm.crew import Crew, Gone, Signalled
@@ -72,7 +72,9 @@ class Conduct:
         if cause == "ranks" and not message["bad"]:
             return
         self._stop_for(cause)
-        if self._over_at == float("inf"):
+        if cause in ("signal", "time"):
+            self._crew.tell("signal", number=SIGTERM)  # Slurm may not have told the others yet: they save, too
+        elif self._over_at == float("inf"):
             self._over_at = time.monotonic() + TO_GIVE_UP_S
             self._crew.tell("giveUp")
 

@@ -5,12 +5,15 @@ import struct
 import threading
 import time
 from array import array
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from launcher.quick import Json
 from launcher.slurm.wire import Message
 
 # Numbers that each node brings to the sum.
 COUNT = 1024
+MOST_AT_ONCE = 256
 
 
 class Meeting:
@@ -31,20 +34,16 @@ class Meeting:
         assert isinstance(token, str)
         deadline = time.monotonic() + patience
         threading.Thread(target=self._welcome, args=(token.encode(), (number - 1) % len(peers)), daemon=True).start()
-        unreached = []
-        after: socket.socket | None = None
-        for other, peer in enumerate(peers):
-            if other == number:
-                continue
-            try:
-                reached = _greet(peer, token.encode(), number, deadline)
-            except OSError:
-                unreached.append(other)
-                continue
-            if other == (number + 1) % len(peers):
-                after = reached
-            else:
-                reached.close()
+        others = [other for other in range(len(peers)) if other != number]
+        # All at once: one that doesn't answer must not take the time of those that would.
+        with ThreadPoolExecutor(min(len(others), MOST_AT_ONCE)) as threads:
+            greet = partial(_greet, token=token.encode(), number=number, patience=patience / 2)
+            reached = dict(zip(others, threads.map(greet, (peers[other] for other in others)), strict=True))
+        unreached = [other for other, connection in reached.items() if connection is None]
+        after = reached.pop((number + 1) % len(peers))
+        for connection in reached.values():
+            if connection is not None:
+                connection.close()
         if unreached or after is None:
             return unreached, None
         return [], self._sum(after, number, len(peers), deadline)
@@ -91,22 +90,22 @@ class Meeting:
         return None if list(total) == [i * whole for i in range(COUNT)] else "added up numbers and was wrong"
 
 
-def _greet(peer: Json, token: bytes, number: int, deadline: float) -> socket.socket:
-    """Raises OSError when nobody answers there who knows the token."""
+def _greet(peer: Json, token: bytes, number: int, patience: float) -> socket.socket | None:
+    """None when nobody answers there who knows the token."""
     assert isinstance(peer, list)
     address, port = peer
     assert isinstance(port, int)
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    connection = socket.create_connection((str(address), port), timeout=left)
+    try:
+        connection = socket.create_connection((str(address), port), timeout=patience)
+    except OSError:
+        return None
     try:
         connection.sendall(token + struct.pack("!I", number))
         _take(connection, 1)
         return connection
     except OSError:
         connection.close()
-        raise
+        return None
 
 
 def _take(connection: socket.socket, size: int) -> bytes:
