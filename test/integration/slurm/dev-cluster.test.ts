@@ -30,7 +30,7 @@ describe.skipIf(skip)(title, () => {
   test('a node that is lost takes its tasks with it, and comes back', async () => {
     const { run, lose, again, conf } = first()
     await run('sbatch', '-w', 'node2', '-o', '/dev/null', '--wrap', 'sleep 987')
-    await expect.poll(() => told(conf, 'node2'), { timeout: 60_000 }).toContain('sleep')
+    await expect.poll(() => told(conf, 'node2')).toContain('sleep')
     expect(await lose('node2')).toBeUndefined()
     expect(told(conf, 'node2')).toEqual([])
     await again()
@@ -40,13 +40,13 @@ describe.skipIf(skip)(title, () => {
   test('jobs that have ended are written down where that is asked for', async () => {
     await second().run('srun', '-J', 'remembered', 'true')
     const told = () => readFileSync(`${second().folder}/log/jobcomp.txt`, 'utf8')
-    await expect.poll(told, { timeout: 60_000 }).toContain('Name=remembered')
+    await expect.poll(told).toContain('Name=remembered')
   })
 
   test('nothing is left running or on disk', async () => {
     const { run, stop, conf, folder } = await startSlurm({ nodes: 1 })
     await run('sbatch', '-o', '/dev/null', '--wrap', 'srun sleep 987')
-    await expect.poll(() => told(conf, 'node1'), { timeout: 60_000 }).toContain('sleep')
+    await expect.poll(() => told(conf, 'node1')).toContain('sleep')
     await stop()
     expect(told(conf, 'node1')).toEqual([])
     expect(processes().filter(({ command }) => command.includes(folder))).toEqual([])

@@ -8,6 +8,7 @@ import { ContainerEngine } from '../../../../orchestrator/engines/container/cont
 import type { ContainerSettings } from '../../../../orchestrator/engines/container/settings.ts'
 import { prepared } from '../../../../orchestrator/engines/prepare/prepare.ts'
 import { containersOf, testSettings } from '../../../support/container.ts'
+import { eventually } from './lab.ts'
 import { log } from './log.ts'
 import type { Place } from './place.ts'
 import { processesOf } from './processes-of.ts'
@@ -44,8 +45,8 @@ export async function containerPlace(): Promise<Place> {
     close: async () => {
       for (const engine of engines) engine.close()
       silent.close()
-      expect(readdirSync(join(stateDir, 'attempts')).flatMap(processesOf)).toEqual([])
-      expect(readdirSync(join(stateDir, 'attempts')).flatMap(containersOf)).toEqual([])
+      await eventually(() => expect(readdirSync(join(stateDir, 'attempts')).flatMap(processesOf)).toEqual([]))
+      await eventually(() => expect(readdirSync(join(stateDir, 'attempts')).flatMap(containersOf)).toEqual([]))
       rmSync(stateDir, { recursive: true })
     },
   }

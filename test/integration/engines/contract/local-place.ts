@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { LocalEngine } from '../../../../orchestrator/engines/local/local.ts'
 import { prepared } from '../../../../orchestrator/engines/prepare/prepare.ts'
+import { eventually } from './lab.ts'
 import { log } from './log.ts'
 import type { Place } from './place.ts'
 import { processesOf } from './processes-of.ts'
@@ -31,7 +32,8 @@ export async function localPlace(): Promise<Place & { stateDir: string }> {
     crowded: async () => null,
     close: async () => {
       for (const engine of engines) engine.close()
-      expect(readdirSync(join(stateDir, 'attempts')).flatMap(processesOf)).toEqual([])
+      // A launcher takes a moment to go after it has left its record.
+      await eventually(() => expect(readdirSync(join(stateDir, 'attempts')).flatMap(processesOf)).toEqual([]))
       rmSync(stateDir, { recursive: true })
     },
   }
