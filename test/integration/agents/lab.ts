@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -105,8 +105,8 @@ export async function killRanks(state: string): Promise<void> {
   }
 }
 
-async function ranksIn(attempts: string): Promise<number[]> {
-  const { readdir } = await import('node:fs/promises')
+/** Processes of the attempts in a folder. */
+export async function ranksIn(attempts: string): Promise<number[]> {
   const names = await readdir(attempts).catch(() => [])
   return names.flatMap((name) => pidsOf(join(attempts, name), null))
 }
