@@ -7,7 +7,8 @@ export function formsOf(secrets: Record<string, string>): Buffer[] {
 
 /** Overwrites secrets with as many asterisks, as the launcher does at the end: every byte keeps its place. */
 export function mask(bytes: Buffer, secrets: Buffer[]): void {
+  const before = secrets.length > 0 ? Buffer.from(bytes) : bytes // one may overlap another
   for (const secret of secrets)
-    for (let at = bytes.indexOf(secret); at >= 0; at = bytes.indexOf(secret, at + 1))
+    for (let at = before.indexOf(secret); at >= 0; at = before.indexOf(secret, at + 1))
       bytes.fill('*', at, at + secret.length)
 }
