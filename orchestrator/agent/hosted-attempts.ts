@@ -196,7 +196,7 @@ export class HostedAttempts {
     const { engine, holder } = this.#options
     const claim = await readClaim(engine.directory(attempt)).catch(() => null)
     if (claim === null || typeof claim !== 'object' || !('boot' in claim) || claim.boot === bootId()) return null
-    return { kind: 'nodeLost', message: `was lost when ${holder.host} was started anew`, nodes: [holder.host] }
+    return { kind: 'nodeLost', message: `was lost when ${holder.host} was started anew`, nodes: [] }
   }
 
   async #end(attempt: string, detail: string, when: 'before its start' | 'after its start'): Promise<void> {

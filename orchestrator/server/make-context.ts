@@ -80,6 +80,7 @@ export async function makeContext(
     went: (error) => storeWent('journal', error),
   })
   undo.push(() => journal.stop())
+  let made: Context | null = null
   const pools = await parts.openPools(configuredPools(settings.pools), {
     settings,
     store,
@@ -90,8 +91,9 @@ export async function makeContext(
     hostCapacity: { ...found, cores: settings.cores ?? found.cores },
     log,
     standings: (attempts) => attemptStandings(aggregates)(attempts),
-    hostsChanged: (capacity) => hostsChanged(context, capacity),
-    attempts: attemptsOf(() => context),
+    // What engines hear before there is a context is found out by its recovery.
+    hostsChanged: (capacity) => made && hostsChanged(made, capacity),
+    attempts: attemptsOf(() => made),
   })
   undo.push(() => Promise.all(pools.list.map((pool) => pool.close())))
   const secrets = new Secrets()
@@ -150,6 +152,7 @@ export async function makeContext(
     changes,
     log,
   }
+  made = context
   undo.push(() => Promise.all(context.reporting.values()))
   // First of all at the end: what is still looked at then needs all the rest.
   undo.push(() => commands.close())

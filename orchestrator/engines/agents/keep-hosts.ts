@@ -65,7 +65,7 @@ export class HostKeeper {
     if (heard.silent < this.#options.silence || !isPart(host)) return
     const seconds = Math.round(heard.silent / 1000)
     const message = `was lost with its host ${host.host}, of which nothing was heard for ${seconds} s`
-    const detail = overDetail({ exit: null, end: { kind: 'nodeLost', message, nodes: [host.host] } })
+    const detail = overDetail({ exit: null, end: { kind: 'nodeLost', message, nodes: [] } })
     const attempts = await this.#options.hosts.lose(host.host, host.incarnation, host.beat, detail)
     if (attempts === null) return // it spoke just now
     host.state = 'lost'

@@ -10,21 +10,23 @@ export type Attempts = {
   touched(attempt: string): void
 }
 
-export function attemptsOf(context: () => Context): Attempts {
+export function attemptsOf(context: () => Context | null): Attempts {
   return {
     needed: (id) => {
-      const { recovery, aggregates } = context()
-      if (!recovery.isStarted) return true // not all is known yet
-      const found = find(aggregates.jobs, id)
+      const known = context()
+      if (!known?.recovery.isStarted) return true // not all is known yet
+      const found = find(known.aggregates.jobs, id)
       return found !== null && isNeeded(found.job, found.attempt)
     },
     touched: (id) => {
-      const { aggregates, commands, log } = context()
-      const found = find(aggregates.jobs, id)
+      const known = context()
+      const found = known && find(known.aggregates.jobs, id)
       if (found)
-        commands
+        known.commands
           .send(jobAggregate(found.job.key))
-          .catch((error: unknown) => log.warn({ err: error, attempt: id }, 'a look was not sent; the sweep comes by'))
+          .catch((error: unknown) =>
+            known.log.warn({ err: error, attempt: id }, 'a look was not sent; the sweep comes by'),
+          )
     },
   }
 }

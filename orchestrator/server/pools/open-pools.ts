@@ -32,7 +32,7 @@ export type Ground = {
   /** What attempts of any pool use of a host is kept for them by how they stand. */
   standings: Standings
   /** The hosts of a pool are others now, or have another capacity. */
-  hostsChanged: (capacity: string) => void
+  hostsChanged: (capacity: string) => unknown
   attempts: Attempts
 }
 
