@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Argument, Command, Option } from 'commander'
 import { findRuntime, type Program, programs } from '../../engines/container/runtime.ts'
@@ -22,6 +22,7 @@ type Options = {
   packages: string
   torchIndex?: string
   worker: string
+  fresh?: boolean
   engine?: Program
   engineOption?: string[]
   state?: string
@@ -54,6 +55,7 @@ export function command(): Command {
     .option('--mirror <url>', 'Debian archive for what the base lacks, instead of the pinned snapshot')
     .option('--packages <names>', 'Debian packages that it has to have', neededPackages)
     .option('--torch-index <url>', 'where PyTorch comes from; `pip`: from where all else comes from')
+    .option('--fresh', 'make the environment anew, even if its lock file has not changed')
     .option('--worker <folder>', 'the worker', join(checkout, 'worker-images/depthvla'))
     .addOption(new Option('--engine <name>', 'podman or docker instead of the first that works').choices(programs))
     .option('--engine-option <option>', 'for podman or docker, before `build`; may be given again', repeated)
@@ -92,13 +94,14 @@ async function buildOne(more: string[], options: Options): Promise<Built & { sbo
     mirror: options.mirror ?? null,
     packages: options.packages.split(' ').filter(Boolean),
     torchIndex: torchIndex(variant, options.torchIndex ?? process.env.ORCHESTRATE_TORCH_INDEX),
+    fresh: options.fresh === true,
     more,
   }
   tell(`${variant} image of ${basename(worker)}, with ${runtime.program} ${runtime.version}`)
+  const log = join(folder, `${variant}.log`)
+  await rm(log, { force: true })
   const built = await withBuildContext(worker, (context) =>
-    withPipSettings(python, (pip) =>
-      buildImage(runtime, build, context, pip, { log: join(folder, `${variant}.log`), tell }),
-    ),
+    withPipSettings(python, (pip) => buildImage(runtime, build, context, pip, { log, tell })),
   )
   const sbom = join(folder, `${built.tag.split('/').at(-1)?.replace(':', '-')}.cdx.json`)
   await copySbom(runtime, built.image, sbom)

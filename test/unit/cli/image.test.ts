@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Build, buildArguments, stepOf } from '../../../orchestrator/cli/image/build-image.ts'
+import { type Build, codeArguments, environmentArguments, stepOf } from '../../../orchestrator/cli/image/build-image.ts'
 import { pipConfiguration, readPipConfig } from '../../../orchestrator/cli/image/pip-settings.ts'
 
 const build: Build = {
@@ -8,25 +8,52 @@ const build: Build = {
   mirror: null,
   packages: ['libegl1', 'python3-venv'],
   torchIndex: 'https://torch',
+  fresh: false,
   more: ['--network=host'],
 }
-const context = { folder: '/c', idFile: '/i', name: 'DepthVLA', code: 'c'.repeat(64), lock: 'd'.repeat(64) }
+const digest = (letter: string) => letter.repeat(64)
+const context = {
+  ...{ folder: '/c', idFile: '/i', name: 'DepthVLA' },
+  ...{ code: digest('c'), lock: digest('d'), recipe: digest('e') },
+}
 const pip = { configuration: '/p/pip.conf', certificates: '/p/ca' }
+const tagIn = (args: string[]) => args[args.indexOf('--tag') + 1]
 
-test('a build is told what to build from, and gets settings of pip as mounts, never as arguments', () => {
-  expect(buildArguments(build, context, pip)).toEqual([
-    ...['build', '--file', '/c/Containerfile', '--target', 'cuda'],
-    ...['--tag', 'localhost/orchestrate-depthvla:cuda-dddddddddddd-cccccccccccc'],
+test('an environment is told what to build from, and gets settings of pip as mounts, never as arguments', () => {
+  const args = environmentArguments(build, context, pip)
+  expect(tagIn(args)).toMatch(/^localhost\/orchestrate-depthvla:cuda-[0-9a-f]{12}$/)
+  expect(args.filter((arg) => arg !== tagIn(args))).toEqual([
+    ...['build', '--file', '/c/Containerfile', '--target', 'cuda', '--tag'],
     ...['--build-arg', 'PACKAGES=libegl1 python3-venv', '--build-arg', 'TORCH_INDEX=https://torch'],
-    ...['--build-arg', `CODE=${context.code}`, '--build-arg', `LOCK=${context.lock}`],
+    ...['--build-arg', `LOCK=${context.lock}`],
     ...['--secret', 'id=pip,src=/p/pip.conf', '--secret', 'id=certificates,src=/p/ca'],
-    ...['--iidfile', '/i', '--network=host', '/c'],
+    ...['--network=host', '/c'],
   ])
 })
 
+test('code is put on the environment that was made with the same, whatever the code is', () => {
+  const args = codeArguments(build, context, 'podman')
+  const environment = tagIn(environmentArguments(build, { ...context, code: digest('f') }, pip))
+  expect(args).toContain(`ENVIRONMENT=${environment}`)
+  expect(tagIn(args)).toBe(`${environment}-cccccccccccc`)
+  expect(codeArguments(build, context, 'docker')).not.toContain('--layers=false')
+})
+
+test.each([
+  ['lock or recipe', {}, { recipe: digest('f') }],
+  ['base', { base: 'localhost/debian' }, {}],
+  ['mirror', { mirror: 'http://m' }, {}],
+  ['packages', { packages: [] }, {}],
+  ['index', { torchIndex: null }, {}],
+])('another %s makes another environment', (_, otherBuild, otherContext) => {
+  const other = environmentArguments({ ...build, ...otherBuild }, { ...context, ...otherContext }, pip)
+  expect(tagIn(other)).not.toBe(tagIn(environmentArguments(build, context, pip)))
+})
+
 test('base and mirror are the pinned ones unless others are named', () => {
-  const args = buildArguments({ ...build, base: 'localhost/debian', mirror: 'http://m' }, context, pip)
+  const args = environmentArguments({ ...build, base: 'localhost/debian', mirror: 'http://m' }, context, pip)
   expect(args).toEqual(expect.arrayContaining(['BASE=localhost/debian', 'MIRROR=http://m']))
+  expect(environmentArguments(build, context, pip).join()).not.toMatch(/BASE|MIRROR/)
 })
 
 test('of pip’s settings those are passed on that say where packages come from; the environment wins', () => {
