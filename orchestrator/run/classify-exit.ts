@@ -52,8 +52,8 @@ export function classifyExit(facts: ExitFacts): Outcome {
     return { kind: 'done' }
   if (stopping === 'hung') return { kind: 'hung', error: facts.found ?? error(facts, 'HUNG', 'made no progress') }
   if (stopping !== null) return { kind: 'stopped' }
-  if (exit?.code === 'NODE_BAD')
-    return { kind: 'nodeLost', message: exit.message ?? 'a node is bad', nodes: exit.nodes }
+  if (exit?.code === 'NODE_BAD' || exit?.code === 'NODE_LOST')
+    return { kind: 'nodeLost', message: exit.message ?? 'a node failed', nodes: exit.nodes }
   if (facts.end) return fromEngine(facts, facts.end)
   if (!exit) {
     const how = 'its launcher was killed, and with it its ranks'

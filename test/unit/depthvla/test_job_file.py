@@ -61,6 +61,14 @@ def test_a_changed_job_file_is_read_or_refused_with_a_sentence(seed: int, tmp_pa
             assert error.code == "JOB_FILE_INVALID"  # noqa: PT017
 
 
+def test_a_rank_knows_its_gpu_also_where_a_scheduler_chose_it_and_the_threads_of_its_node(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text(json.dumps({**WHOLE, "ranks": 8, "cores": 12}))
+    node = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
+    job = read_job(tmp_path, {**node, "CUDA_VISIBLE_DEVICES": "3"})
+    assert (job.gpus, job.threads) == (("3",), 3)
+    assert read_job(tmp_path, {**node, "CUDA_VISIBLE_DEVICES": ""}).gpus == ()
+
+
 def test_a_secret_is_read_from_its_file_and_is_none_where_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(json.dumps(WHOLE))
     job = read_job(tmp_path, {})

@@ -198,8 +198,10 @@ test('a time limit of the place after a commit is a turn that is over, and a los
     message: 'node n1 failed',
     nodes: ['n1'],
   })
-  const bad = exit([], { cause: 'launcher', message: 'n2: no GPU', code: 'NODE_BAD', nodes: ['n2'] })
-  expect(classifyExit(facts({ exit: bad }))).toEqual({ kind: 'nodeLost', message: 'n2: no GPU', nodes: ['n2'] })
+  for (const code of ['NODE_BAD', 'NODE_LOST']) {
+    const bad = exit([], { cause: 'launcher', message: 'n2: no GPU', code, nodes: ['n2'] })
+    expect(classifyExit(facts({ exit: bad }))).toEqual({ kind: 'nodeLost', message: 'n2: no GPU', nodes: ['n2'] })
+  }
 })
 
 test('what was found out about a hang before it was ended is what its error says', () => {

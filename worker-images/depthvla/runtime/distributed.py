@@ -30,9 +30,11 @@ def set_up_torch(job: Job) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(job.threads)
-    if job.gpus and torch.cuda.is_available():
-        return torch.device("cuda", 0)
-    return torch.device("cpu")
+    return torch.device("cuda", 0) if _on_gpu(job) else torch.device("cpu")
+
+
+def _on_gpu(job: Job) -> bool:
+    return bool(job.gpus) and torch.cuda.is_available()
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def process_group(job: Job) -> Iterator[None]:
     if job.world == 1:
         yield
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if job.gpus else "gloo", timeout=PATIENCE)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if _on_gpu(job) else "gloo", timeout=PATIENCE)
     try:
         yield
     finally:

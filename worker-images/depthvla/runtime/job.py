@@ -118,8 +118,8 @@ class Job:
 
     @property
     def threads(self) -> int:
-        """CPU threads of this rank: the attempt's cores are shared out, never oversubscribed."""
-        return max(1, self.cores // self.ranks)
+        """CPU threads of this rank: the cores of its host are shared out, never oversubscribed."""
+        return max(1, self.cores // self.local_world)
 
     def has(self, name: str) -> bool:
         return name in self.inputs
@@ -213,7 +213,7 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
             },
             cache=_cache(raw),
             outputs=_texts(raw, "outputs"),
-            ranks=_count(raw, "ranks"), cores=_count(raw, "cores"), gpus=_texts(raw, "gpus"),
+            ranks=_count(raw, "ranks"), cores=_count(raw, "cores"), gpus=_texts(raw, "gpus") or _visible(environment),
             store=_address(store),
             prefix=_text(raw, "prefix"), resume=_texts(raw, "resume"),
             checkpoint=CheckpointPolicy(
@@ -230,6 +230,11 @@ def read_job(directory: Path, environment: Mapping[str, str] = os.environ) -> Jo
             raise disk_full(str(directory)) from error
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WorkerError("JOB_FILE_INVALID", f"{path}: {what}", exit_code=USAGE) from error
+
+
+def _visible(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What a cluster's scheduler gave out; the launcher leaves each rank its own."""
+    return tuple(device for device in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if device)
 
 
 def _input(raw: Mapping[str, Json]) -> Input | Streamed:

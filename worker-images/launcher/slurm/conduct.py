@@ -85,8 +85,10 @@ class Conduct:
                 self._reason.ask()
 
     def _look_for_lost(self) -> None:
-        if silent := self._running & self._crew.silent(self._batch.silence):
-            self._lose(silent, f"did not answer for {self._batch.silence:g} s")
+        # Where one node has trouble already, one that misses two beats is likely to be the reason.
+        patience = self._batch.silence if self._over_at == float("inf") else self._batch.silence / 3
+        if silent := self._running & self._crew.silent(patience):
+            self._lose(silent, f"did not answer for {patience:g} s")
         if time.monotonic() > self._over_at:
             self._lose(self._running, f"did not end its ranks within {TO_GIVE_UP_S:g} s")
 
