@@ -47,7 +47,7 @@ type Facts = {
 const FAR_MS = 180 * 24 * 3_600_000
 
 /**
- * Looks at an attempt: first at its own files, which say all of one that is done, then at Slurm's queue. Where Slurm
+ * Looks at attempts: first at their own files, which say all of one that is done, then at Slurm's queue. Where Slurm
  * doesn't answer, nothing is concluded.
  */
 export class Look {
@@ -59,19 +59,41 @@ export class Look {
     this.#options = options
   }
 
-  async at(attempt: string): Promise<Seen> {
+  /** Of many attempts: all of their files are read before Slurm is asked, so that one answer does for all. */
+  async at(attempts: readonly string[]): Promise<Map<string, Seen>> {
+    const read = await Promise.all(attempts.map((attempt) => this.#read(attempt)))
+    const answer = read.some(({ facts }) => facts !== null)
+      ? await this.#options.queue.latest().catch(() => null)
+      : null
+    const seen = read.map(async ({ attempt, facts, ...rest }): Promise<[string, Seen]> => {
+      if (facts === null) return [attempt, rest]
+      if (answer === null) return [attempt, { ...rest, observation: { state: 'unknown' } }]
+      try {
+        const observation = await this.#conclude(facts, answer)
+        if (observation.state === 'exited') this.#claimsSeen.delete(attempt)
+        return [attempt, { ...rest, observation }]
+      } catch (error) {
+        return [attempt, { ...rest, observation: this.#cantTell(attempt, error) }]
+      }
+    })
+    return new Map(await Promise.all(seen))
+  }
+
+  /** What its files say; `facts` are what Slurm has to be asked about. */
+  async #read(attempt: string): Promise<Seen & { attempt: string; facts: Facts | null }> {
     const directory = this.#options.directory(attempt)
     const files = await filesIn(directory)
     try {
       const job = await readSubmission(directory)
-      return { observation: await this.#observe(attempt, directory, job), job, files }
+      const found = await this.#fromFiles(attempt, directory, job)
+      if ('state' in found) return { attempt, observation: found, job, files, facts: null }
+      return { attempt, observation: { state: 'unknown' }, job, files, facts: found }
     } catch (error) {
-      this.#options.log.warn({ attempt, err: error }, 'attempt could not be observed')
-      return { observation: { state: 'unknown' }, job: null, files }
+      return { attempt, observation: this.#cantTell(attempt, error), job: null, files, facts: null }
     }
   }
 
-  async #observe(attempt: string, directory: string, submission: Submission | null): Promise<Observation> {
+  async #fromFiles(attempt: string, directory: string, submission: Submission | null): Promise<Observation | Facts> {
     const [claim, exit, word] = await Promise.all([
       readJobClaim(directory),
       readExit(directory),
@@ -84,13 +106,17 @@ export class Look {
     const seenAt = this.#claimsSeen.get(attempt) ?? Date.now()
     if (claim) this.#claimsSeen.set(attempt, seenAt)
     const since = Math.max(submission.at, claim ? seenAt : 0)
-    const facts = { directory, submission, claim: claim?.job ?? null, recorded: exit !== null, since }
-    const answer = await this.#options.queue.latest().catch(() => null)
-    if (answer === null) return { state: 'unknown' }
+    return { directory, submission, claim: claim?.job ?? null, recorded: exit !== null, since }
+  }
+
+  #cantTell(attempt: string, error: unknown): Observation {
+    this.#options.log.warn({ attempt, err: error }, 'attempt could not be observed')
+    return { state: 'unknown' }
+  }
+
+  #conclude(facts: Facts, answer: Answer): Promise<Observation> {
     const job = findJob(answer, facts)
-    const observation = job ? await this.#listed(facts, job, answer) : await this.#missing(facts, answer)
-    if (observation.state === 'exited') this.#claimsSeen.delete(attempt)
-    return observation
+    return job ? this.#listed(facts, job, answer) : this.#missing(facts, answer)
   }
 
   async #listed(facts: Facts, job: QueuedJob, { askedAt }: Answer): Promise<Observation> {
@@ -100,7 +126,7 @@ export class Look {
     switch (meaning?.phase) {
       case 'queued':
         if (claim === null) return { state: 'queued', why: whyPending(job), startsAt: soon(job.startsAt) }
-        return askedAt <= since ? this.#notYet(facts) : this.#putBack(facts, job)
+        return askedAt < since ? this.#notYet(facts) : this.#putBack(facts, job)
       case 'running':
         if (claim === null) return { state: 'queued', why: `Slurm: ${state}: its batch step starts`, startsAt: null }
         return { state: 'running', nodes: hostNames(job.nodes) }
@@ -118,7 +144,7 @@ export class Look {
 
   /** Slurm doesn't list it: not yet, or not any more, or it never had it. */
   async #missing(facts: Facts, { askedAt }: Answer): Promise<Observation> {
-    if (askedAt <= facts.since) return this.#notYet(facts)
+    if (askedAt < facts.since) return this.#notYet(facts)
     const { submission, claim, recorded } = facts
     const id = claim ?? submission.id
     if (id === null) return { state: 'unclaimed' }

@@ -1,14 +1,13 @@
-import { access, constants, mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { access, constants, mkdir, readdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { OrchestrateError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
-import type { BatchFile } from '../../protocol/batch-file.ts'
-import type { JobFile } from '../../protocol/job-file.ts'
-import { hasCode, readExit, revokeClaim, writeJob, writeWhole } from '../attempt-directory.ts'
+import { readExit, revokeClaim, writeJob, writeWhole } from '../attempt-directory.ts'
 import type { Engine, Launch, Observation, RankProcess, Signal } from '../engine.ts'
 import type { Prepare } from '../prepare/prepare.ts'
-import { containerCommand, mountsOf } from './container-command.ts'
+import { Arrays } from './arrays.ts'
+import { batchFileOf } from './batch-file-of.ts'
 import { meaningOf } from './job-states.ts'
 import { Look, type Seen } from './look.ts'
 import { OldJobs } from './old-jobs.ts'
@@ -16,7 +15,7 @@ import { placeLauncher } from './place-launcher.ts'
 import { jobKey, QueuePoll } from './queue-poll.ts'
 import type { QueuedJob } from './read-queue.ts'
 import { Signs } from './signs.ts'
-import { SlurmCommands } from './slurm-commands.ts'
+import { SlurmCommands, SlurmSilence } from './slurm-commands.ts'
 import type { SlurmPool } from './slurm-pool.ts'
 import { readJobClaim, readSubmission } from './submission.ts'
 import { Submitter } from './submitter.ts'
@@ -46,6 +45,7 @@ export class SlurmEngine implements Engine {
   readonly #signs: Signs
   readonly #submitter: Submitter
   readonly #look: Look
+  readonly #arrays: Arrays
   readonly #launching = new Map<string, Promise<void>>()
   #launcher: Promise<string> | null = null
 
@@ -69,6 +69,7 @@ export class SlurmEngine implements Engine {
       old: new OldJobs(this.#commands),
       log,
     })
+    this.#arrays = new Arrays(join(this.#folder, 'arrays'))
     this.#submitter = new Submitter({
       commands: this.#commands,
       queue: this.#queue,
@@ -77,10 +78,6 @@ export class SlurmEngine implements Engine {
       arrays: this.#arrays,
       launcher: () => this.#placedLauncher(),
     })
-  }
-
-  get #arrays(): string {
-    return join(this.#folder, 'arrays')
   }
 
   close(): void {
@@ -108,10 +105,12 @@ export class SlurmEngine implements Engine {
     await this.#checkFolder()
     const job = await this.#prepare(launch.job)
     await writeJob(directory, job, launch.secrets)
-    await writeWhole(join(directory, 'batch.json'), this.#batchFile(job, launch, await this.#placedLauncher()), 0o644)
+    const { env, gpus = 0, avoid = [] } = launch
+    const batch = batchFileOf(this.#pool, { job, gpus, launcher: await this.#placedLauncher(), folder: this.#folder })
+    await writeWhole(join(directory, 'batch.json'), batch, 0o644)
     const { nodes = 1, cores, memory, time } = job
-    const needs = { nodes, cores, gpus: launch.gpus ?? 0, memory, time, avoid: launch.avoid ?? [] }
-    const id = await this.#submitter.submit({ attempt, directory, needs, env: launch.env })
+    const needs = { nodes, cores, gpus, memory, time, avoid }
+    const id = await this.#submitter.submit({ attempt, directory, needs, env })
     this.#queue.hurry()
     this.#signs.wake(attempt)
     // Somebody who wants it no longer may not have found a job to cancel yet.
@@ -125,20 +124,6 @@ export class SlurmEngine implements Engine {
     if (submission.id !== null) return true
     const { jobs } = await this.#queue.fresh()
     return jobs.has(jobKey(submission))
-  }
-
-  #batchFile(job: JobFile, { gpus = 0 }: Launch, launcher: string): BatchFile {
-    const { container, preflight, python } = this.#pool
-    const { srun, prefix } = containerCommand(container, mountsOf(this.#folder, job), gpus)
-    return {
-      protocol: 1,
-      launcher: [python, '-I', '-S', launcher],
-      srun,
-      prefix,
-      gpus,
-      preflight: preflight === 'off' ? { kind: 'off' } : { kind: 'nodes', disk: 1 << 30, skew: 5, patience: 120 },
-      silence: 60,
-    }
   }
 
   /** Says what is wrong in the pool's own words, before anything else fails for it. */
@@ -164,17 +149,21 @@ export class SlurmEngine implements Engine {
   }
 
   async observe(attempts: string[]): Promise<Map<string, Observation>> {
-    return new Map(
-      await Promise.all(attempts.map(async (attempt) => [attempt, (await this.#seen(attempt)).observation] as const)),
-    )
+    const seen = await this.#look.at(attempts)
+    return new Map([...seen].map(([attempt, { observation }]) => [attempt, this.#known(attempt, observation)]))
   }
 
   async #seen(attempt: string): Promise<Seen> {
-    const seen = await this.#look.at(attempt)
-    // Between the moment that it is written down and the one that Slurm has it.
-    if (seen.observation.state === 'unclaimed' && this.#launching.has(attempt))
-      return { ...seen, observation: { state: 'queued', why: 'it is being submitted to Slurm', startsAt: null } }
-    return seen
+    const seen = (await this.#look.at([attempt])).get(attempt)
+    if (!seen) throw new Error(`${attempt} was not looked at`)
+    return { ...seen, observation: this.#known(attempt, seen.observation) }
+  }
+
+  /** Between the moment that it is written down and the one that Slurm has it, only this process knows of it. */
+  #known(attempt: string, observation: Observation): Observation {
+    return observation.state === 'unclaimed' && this.#launching.has(attempt)
+      ? { state: 'queued', why: 'it is being submitted to Slurm', startsAt: null }
+      : observation
   }
 
   /** Those that Slurm holds, too: they would start one day. */
@@ -191,16 +180,15 @@ export class SlurmEngine implements Engine {
   }
 
   async #attemptOf({ name, task }: QueuedJob): Promise<string | null> {
-    if (task === null) return name
-    const list = await readFile(join(this.#arrays, name), 'utf8').catch(() => '')
-    const line = list.split('\n')[task]
-    return line ? basename(line) : null
+    return task === null ? name : ((await this.#arrays.attempts(name))[task] ?? null)
   }
 
   async signal(attempt: string, signal: Signal): Promise<void> {
     const claim = await readJobClaim(this.directory(attempt))
-    const { observation } = await this.#seen(attempt)
-    if (claim === null || claim === 'revoked' || observation.state !== 'running') return
+    if (claim === null || claim === 'revoked') return
+    const { state } = (await this.#seen(attempt)).observation
+    if (state === 'unknown') throw new SlurmSilence(`can't tell whether ${attempt} runs: Slurm does not answer`, false)
+    if (state !== 'running') return
     // To the batch step alone, which tells every node; on QUIT it has the ranks killed, and leaves a record.
     const name = signal === 'SIGKILL' ? 'QUIT' : signal.slice(3)
     await this.#scancel(['--batch', `--signal=${name}`, claim.job])
@@ -289,20 +277,9 @@ export class SlurmEngine implements Engine {
     const directory = this.directory(attempt)
     const submission = await readSubmission(directory)
     await rm(directory, { recursive: true, force: true })
-    if (submission !== null && submission.task !== null) await this.#forgetArray(submission.name)
-  }
-
-  /** With the last of its attempts. */
-  async #forgetArray(name: string): Promise<void> {
-    const list = await readFile(join(this.#arrays, name), 'utf8').catch(() => '')
-    const there = new Set(await readdir(join(this.#folder, 'attempts')).catch(() => []))
-    if (list.split('\n').some((line) => line && there.has(basename(line)))) return
-    const names = await readdir(this.#arrays).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return []
-      throw error
-    })
-    for (const one of names)
-      if (one === name || one.startsWith(`${name}.`)) await rm(join(this.#arrays, one), { force: true })
+    if (submission === null || submission.task === null) return
+    const there = new Set(await readdir(join(this.#folder, 'attempts')))
+    await this.#arrays.forget(submission.name, (one) => there.has(one))
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, unlink, writeFile } from 'node:fs/promises'
+import { link, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { EngineEnd } from '../../protocol/engine-end.ts'
@@ -24,6 +24,8 @@ export async function readSubmission(directory: string): Promise<Submission | nu
 
 export const writeSubmission = (directory: string, submission: Submission): Promise<void> =>
   writeWhole(join(directory, 'slurm.json'), submission, 0o644)
+
+export const removeSubmission = (directory: string): Promise<void> => rm(join(directory, 'slurm.json'), { force: true })
 
 /** `claim` of an attempt on Slurm: the number of the one job whose batch step may start it. */
 const Claim = z.union([

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { limits } from '../../limits.ts'
+import type { Arrays } from './arrays.ts'
 import { jobKey, type QueuePoll } from './queue-poll.ts'
 import { batchScript, type Submission as Names, type Needs, sbatchArguments } from './sbatch-arguments.ts'
 import { type SlurmCommands, SlurmSilence } from './slurm-commands.ts'
 import type { SlurmPool } from './slurm-pool.ts'
-import { writeSubmission } from './submission.ts'
+import { removeSubmission, writeSubmission } from './submission.ts'
 
 /** An attempt whose directory is ready. */
 export type Ticket = {
@@ -29,8 +29,7 @@ export type SubmitterOptions = {
   queue: QueuePoll
   pool: SlurmPool
   comment: string
-  /** Folder for the lists of arrays. */
-  arrays: string
+  arrays: Arrays
   /** Path of the launcher on the shared file system. */
   launcher: () => Promise<string>
 }
@@ -82,6 +81,8 @@ export class Submitter {
       const id = await this.#send(group)
       for (const [task, ticket] of group.entries()) ticket.done(group.length > 1 ? `${id}_${task}` : id)
     } catch (error) {
+      // What Slurm surely doesn't have can be submitted anew at once.
+      if (!(error instanceof SlurmSilence && error.heard)) await Promise.allSettled(group.map(withdraw))
       for (const ticket of group) ticket.failed(error)
     }
   }
@@ -95,14 +96,11 @@ export class Submitter {
     const names: Names = {
       name: array ?? first.attempt,
       comment,
-      output: array ? join(arrays, `${array}.%a.log`) : join(first.directory, 'launcher.log'),
+      output: array ? arrays.output(array) : join(first.directory, 'launcher.log'),
       tasks: array ? group.length : null,
     }
-    if (array) {
-      await mkdir(arrays, { recursive: true })
-      await writeFile(join(arrays, array), group.map(({ directory }) => `${directory}\n`).join(''), { flag: 'wx' })
-    }
-    const attempt = array ? { list: join(arrays, array) } : { directory: first.directory }
+    const directories = group.map(({ directory }) => directory)
+    const attempt = array ? { list: await arrays.write(array, directories) } : { directory: first.directory }
     const script = batchScript({ python: pool.python, launcher, attempt })
     await record(group, names, null)
     const options = { input: script, env: first.env }
@@ -137,6 +135,8 @@ export class Submitter {
     return this.#mostTasks
   }
 }
+
+const withdraw = ({ directory }: Ticket): Promise<void> => removeSubmission(directory)
 
 async function record(group: Waiting[], { name, tasks }: Names, id: string | null): Promise<void> {
   const at = Date.now()
