@@ -94,6 +94,8 @@ export const limits = {
     partsAtOnce: 4,
     /** Objects read or written side by side by one caller. */
     objectsAtOnce: 8,
+    /** How often a process looks what others have put into its cache of staged inputs. */
+    cacheReread: 10 * 60_000,
     /** Snapshots of code that a host keeps: a few hundred kilobytes each. */
     codeBytes: 2 ** 30,
     /** What a crash left half made is swept after a day. */

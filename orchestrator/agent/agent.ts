@@ -5,7 +5,7 @@ import { AgentMessage } from '../engines/agents/messages.ts'
 import { newKeyPair } from '../engines/agents/seal.ts'
 import { type HostCapacity, hostCapacity } from '../engines/host-capacity.ts'
 import { LocalEngine } from '../engines/local/local.ts'
-import { hostFolders } from '../engines/prepare/host-folders.ts'
+import { hostCaches, hostFolders } from '../engines/prepare/host-folders.ts'
 import { prepared } from '../engines/prepare/prepare.ts'
 import { standingsBy } from '../engines/prepare/standings.ts'
 import { OrchestrateError } from '../errors.ts'
@@ -118,7 +118,7 @@ async function begin(host: Host): Promise<Life> {
     teller,
     store,
     address: settings.store,
-    folders: hostFolders(stateDir, settings, { standings: standingsBy(engine), log }),
+    folders: hostFolders(stateDir, settings, hostCaches(stateDir, settings, { standings: standingsBy(engine), log })),
     keys,
     attempts: folder,
     log,

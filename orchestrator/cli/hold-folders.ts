@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { foldersOf, type JobFile } from '../protocol/job-file.ts'
-import { noteUse } from '../store/host-cache.ts'
+import { noteUse } from '../store/cache-uses.ts'
 
 /** Keeps the code and the staged inputs of an attempt on this host while a command works with them. */
 export async function holdingFolders<T>(state: string, job: JobFile, work: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import type { Standings } from '../store/host-cache.ts'
+import type { Standings } from '../store/cache-uses.ts'
 import type { Aggregates } from './aggregates.ts'
 
 /** How attempts stand in the ledger: one that was revoked, or has ended, can't start or run any more. */

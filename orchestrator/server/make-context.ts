@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { hostCapacity } from '../engines/host-capacity.ts'
+import { hostCaches } from '../engines/prepare/host-folders.ts'
 import { faultPoint } from '../fault-point.ts'
 import { Capacity } from '../ledger/capacity.ts'
 import type { RedisLink } from '../ledger/connect-redis.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Commands } from '../queue/commands.ts'
+import type { Standings } from '../store/cache-uses.ts'
 import { takeControl } from '../store/control.ts'
 import { guardedStore } from '../store/guarded-store.ts'
 import { identityOf } from '../store/identity.ts'
@@ -81,6 +83,7 @@ export async function makeContext(
   })
   undo.push(() => journal.stop())
   let made: Context | null = null
+  const standings: Standings = (attempts) => attemptStandings(aggregates)(attempts)
   const pools = await parts.openPools(configuredPools(settings.pools), {
     settings,
     store,
@@ -90,7 +93,8 @@ export async function makeContext(
     host,
     hostCapacity: { ...found, cores: settings.cores ?? found.cores },
     log,
-    standings: (attempts) => attemptStandings(aggregates)(attempts),
+    caches: hostCaches(settings.stateDir, settings, { standings, log }),
+    standings,
     // What engines hear before there is a context is found out by its recovery.
     hostsChanged: (capacity) => made && hostsChanged(made, capacity),
     attempts: attemptsOf(() => made),

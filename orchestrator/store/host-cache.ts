@@ -1,20 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { mkdir, readdir, rm, rmdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { OrchestrateError } from '../errors.ts'
-import { limits } from '../limits.ts'
-import { bytesOf, cacheEntries, notesOf } from './cache-entries.ts'
+import { bytesOf, type CacheEntry, notesOf } from './cache-entries.ts'
+import { CacheIndex } from './cache-index.ts'
+import { forgetUses, judgeUses, type Known, noteUse, type Standings, usesOf } from './cache-uses.ts'
 import { errno, onThisHost } from './file-error.ts'
 import { checkKey } from './key.ts'
 import { exists, makeWhole } from './whole-folder.ts'
-
-/**
- * How attempts stand: a `live` one runs, or may still start. Those that aren't named nobody knows: they count as live for
- * a day.
- */
-export type Standings = (attempts: string[]) => Promise<ReadonlyMap<string, 'live' | 'over'>>
 
 export type HostCacheOptions = {
   folder: string
@@ -28,18 +23,8 @@ export type HostCacheOptions = {
 export type Content = { bytes?: number; fill: (folder: string) => Promise<void> }
 
 const going = '.going-'
-
-/**
- * Notes that somebody uses an entry, and returns the note. In one go: whoever is about to remove the entry sees it, or has
- * removed the entry before it is looked for.
- */
-export function noteUse(folder: string, name: string, by: string): string {
-  const notes = notesOf(folder, name)
-  const note = join(notes, `by-${checkKey(by)}`)
-  mkdirSync(notes, { recursive: true })
-  writeFileSync(note, '')
-  return note
-}
+/** Entries whose users are asked about together. */
+const ASKED_AT_ONCE = 50
 
 /**
  * Folders by name that attempts of this host use, each there whole or not at all. Together they are bounded: what was used
@@ -49,6 +34,7 @@ export function noteUse(folder: string, name: string, by: string): string {
 export class HostCache {
   readonly folder: string
   readonly #options: HostCacheOptions
+  readonly #index: CacheIndex
   /** Bytes of what is being brought. */
   readonly #coming = new Map<string, number>()
   #passes: Promise<unknown> = Promise.resolve()
@@ -56,6 +42,7 @@ export class HostCache {
   constructor(options: HostCacheOptions) {
     this.folder = options.folder
     this.#options = options
+    this.#index = new CacheIndex(options.folder)
   }
 
   /** The folder of an entry, which is filled if it isn't there, and stays until the attempt is over. */
@@ -64,6 +51,7 @@ export class HostCache {
     await onThisHost(path, async () => noteUse(this.folder, name, attempt))
     if (await exists(path)) {
       const now = new Date()
+      this.#index.used(name)
       await utimes(this.#size(name), now, now).catch(() => this.#measure(name, path))
       return path
     }
@@ -83,7 +71,7 @@ export class HostCache {
   /** The attempt, whose entries needn't be kept for it any more, is over. */
   async letGo(attempt: string): Promise<void> {
     for (const name of await readdir(notesOf(this.folder, '')).catch(() => []))
-      await rm(join(notesOf(this.folder, name), `by-${checkKey(attempt)}`), { force: true })
+      await forgetUses(this.folder, name, [attempt])
   }
 
   #fill(name: string, path: string, { fill }: Content): Promise<string> {
@@ -99,13 +87,9 @@ export class HostCache {
 
   async #measure(name: string, folder: string): Promise<void> {
     await mkdir(notesOf(this.folder, name), { recursive: true })
-    await writeFile(this.#size(name), String(await bytesOf(folder)))
-  }
-
-  #uses(name: string): string[] {
-    const notes = notesOf(this.folder, name)
-    if (!existsSync(notes)) return []
-    return readdirSync(notes).flatMap((note) => (note.startsWith('by-') ? [note.slice(3)] : []))
+    const bytes = await bytesOf(folder)
+    await writeFile(this.#size(name), String(bytes))
+    this.#index.add(name, bytes)
   }
 
   /** Returns the bytes that were removed. One pass at a time: each counts what is left by those before. */
@@ -123,54 +107,64 @@ export class HostCache {
 
   async #pass(most: number): Promise<number> {
     const { folder } = this
-    const { log, standings } = this.#options
-    await mkdir(folder, { recursive: true })
-    // What a crash left half removed.
-    for (const name of await readdir(folder))
-      if (name.startsWith(going)) await rm(join(folder, name), { recursive: true, force: true })
-    const entries = await cacheEntries(folder)
-    const sizes = new Map([...this.#coming, ...entries.map(({ name, bytes }) => [name, bytes] as const)])
-    let total = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0)
-    if (total <= most) return 0
-    const known = await standings([...new Set(entries.flatMap(({ name }) => this.#uses(name)))])
+    const { log } = this.#options
+    if (await this.#index.freshen()) await this.#tidy()
     let removed = 0
-    for (const { name, bytes } of entries) {
-      if (total <= most) break
-      if (!(await this.#remove(name, known))) continue
-      log.info({ cache: folder, name, bytes }, 'removed from the cache of this host')
-      total -= bytes
-      removed += bytes
+    const oldest = this.#index.byUse()
+    const isOverfull = (): boolean => this.#index.total(this.#coming) > most
+    while (isOverfull() && oldest.length > 0) {
+      const some = oldest.splice(0, ASKED_AT_ONCE)
+      const known = await this.#standings(some)
+      for (const { name, bytes } of some) {
+        if (!isOverfull()) break
+        if (!(await this.#remove(name, known))) continue
+        log.info({ cache: folder, name, bytes }, 'removed from the cache of this host')
+        removed += bytes
+      }
     }
-    if (total > most && most > 0)
-      log.warn({ cache: folder, bytes: total, most }, 'the cache of this host is larger than it may be: all is in use')
+    if (isOverfull() && most > 0)
+      log.warn(
+        { cache: folder, bytes: this.#index.total(this.#coming), most },
+        'the cache of this host is larger than it may be: all is in use',
+      )
     return removed
   }
 
-  /** False when it is in use, or gone already. */
-  async #remove(name: string, known: Awaited<ReturnType<Standings>>): Promise<boolean> {
-    const path = join(this.folder, name)
-    const notes = notesOf(this.folder, name)
-    const away = join(this.folder, `${going}${randomUUID()}`)
-    // In one go, so that nobody notes a use in between.
-    if (!existsSync(path)) return false
-    const uses = this.#uses(name)
-    const over = uses.filter((attempt) => this.#isOver(join(notes, `by-${attempt}`), known.get(attempt)))
-    const inUse = over.length < uses.length
-    if (!inUse) {
-      rmSync(this.#size(name), { force: true })
-      renameSync(path, away)
+  /** Clears up after crashes, and after attempts that are over. */
+  async #tidy(): Promise<void> {
+    await mkdir(this.folder, { recursive: true })
+    for (const name of await readdir(this.folder))
+      if (name.startsWith(going)) await rm(join(this.folder, name), { recursive: true, force: true })
+    const entries = this.#index.byUse()
+    while (entries.length > 0) {
+      const some = entries.splice(0, ASKED_AT_ONCE)
+      const known = await this.#standings(some)
+      for (const { name } of some) await forgetUses(this.folder, name, judgeUses(this.folder, name, known).over)
     }
-    for (const attempt of over) await rm(join(notes, `by-${attempt}`), { force: true })
-    if (inUse) return false
-    await rm(away, { recursive: true, force: true })
-    await rmdir(notes).catch((error: unknown) => {
-      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errno(error))) throw error // it is wanted again
-    })
-    return true
   }
 
-  #isOver(note: string, standing: 'live' | 'over' | undefined): boolean {
-    if (standing !== undefined) return standing === 'over'
-    return Date.now() - statSync(note).mtimeMs > limits.store.leftoverAge
+  #standings(entries: CacheEntry[]): Promise<Known> {
+    return this.#options.standings([...new Set(entries.flatMap(({ name }) => usesOf(this.folder, name)))])
+  }
+
+  /** False when it is in use, or gone already. */
+  async #remove(name: string, known: Known): Promise<boolean> {
+    const path = join(this.folder, name)
+    const away = join(this.folder, `${going}${randomUUID()}`)
+    // From here to the renaming in one go, so that nobody notes a use in between.
+    const { over, inUse } = judgeUses(this.folder, name, known)
+    const isThere = existsSync(path)
+    if (!inUse) {
+      this.#index.delete(name)
+      rmSync(this.#size(name), { force: true })
+      if (isThere) renameSync(path, away)
+    }
+    await forgetUses(this.folder, name, over)
+    if (inUse) return false
+    await rm(away, { recursive: true, force: true })
+    await rmdir(notesOf(this.folder, name)).catch((error: unknown) => {
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errno(error))) throw error // it is wanted again
+    })
+    return isThere
   }
 }

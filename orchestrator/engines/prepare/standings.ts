@@ -1,4 +1,4 @@
-import type { Standings } from '../../store/host-cache.ts'
+import type { Standings } from '../../store/cache-uses.ts'
 import type { Engine } from '../engine.ts'
 
 /** For a host that has no ledger: how its attempts stand, as far as their engine can tell. */

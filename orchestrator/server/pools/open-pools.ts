@@ -3,14 +3,14 @@ import { ContainerEngine } from '../../engines/container/container-engine.ts'
 import { containerSettings } from '../../engines/container/settings.ts'
 import type { HostCapacity } from '../../engines/host-capacity.ts'
 import { LocalEngine } from '../../engines/local/local.ts'
-import { type HostFolders, hostFolders } from '../../engines/prepare/host-folders.ts'
+import { type HostCaches, type HostFolders, hostCaches, hostFolders } from '../../engines/prepare/host-folders.ts'
 import { type Prepare, prepare } from '../../engines/prepare/prepare.ts'
 import { SlurmEngine, slurmFolder } from '../../engines/slurm/slurm.ts'
 import { slurmPool } from '../../engines/slurm/slurm-pool.ts'
 import type { RedisLink } from '../../ledger/connect-redis.ts'
 import type { Pool, PoolOf } from '../../spec/pools/pool.ts'
+import type { Standings } from '../../store/cache-uses.ts'
 import type { Control } from '../../store/control.ts'
-import type { Standings } from '../../store/host-cache.ts'
 import type { Store } from '../../store/store.ts'
 import type { Settings } from '../settings.ts'
 import type { Attempts } from './attempts-of.ts'
@@ -29,7 +29,9 @@ export type Ground = {
   host: string
   hostCapacity: HostCapacity
   log: Logger
-  /** What attempts of any pool use of a host is kept for them by how they stand. */
+  /** Of this machine. */
+  caches: HostCaches
+  /** How attempts of any pool stand, for the caches of other hosts. */
   standings: Standings
   /** The hosts of a pool are others now, or have another capacity. */
   hostsChanged: (capacity: string) => unknown
@@ -62,7 +64,7 @@ function openLocal(pool: PoolOf<'local'>, ground: Ground): OpenPool {
   const engine = new LocalEngine({
     stateDir,
     python,
-    prepare: prepareIn(ground, hostFolders(stateDir, settings, ground)),
+    prepare: prepareIn(ground, hostFolders(stateDir, settings, ground.caches)),
     log,
   })
   engine.warmUp()
@@ -73,7 +75,8 @@ function openLocal(pool: PoolOf<'local'>, ground: Ground): OpenPool {
 function openSlurm(pool: PoolOf<'slurm'>, ground: Ground): OpenPool {
   const { settings, identity, log } = ground
   const found = slurmPool(pool, settings)
-  const folders = hostFolders(slurmFolder(found, identity), { ...settings, python: found.python }, ground)
+  const folder = slurmFolder(found, identity)
+  const folders = hostFolders(folder, { ...settings, python: found.python }, hostCaches(folder, settings, ground))
   const engine = new SlurmEngine({ pool: found, identity, prepare: prepareIn(ground, folders), log })
   const hosts = new Map([[pool.name, { cores: found.jobs, gpus: [] }]])
   return {
@@ -92,7 +95,7 @@ function openContainer(pool: PoolOf<'container'>, ground: Ground): OpenPool {
   const { settings, log, host, hostCapacity } = ground
   const { stateDir } = settings
   const containing = containerSettings(pool)
-  const folders = hostFolders(stateDir, { ...settings, python: containing.python }, ground)
+  const folders = hostFolders(stateDir, { ...settings, python: containing.python }, ground.caches)
   const engine = new ContainerEngine({ stateDir, settings: containing, prepare: prepareIn(ground, folders), log })
   return { ...thisMachine(pool, host, hostCapacity), engine, close: () => engine.close() }
 }

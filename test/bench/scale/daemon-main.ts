@@ -34,7 +34,7 @@ function pretended(pool: Pool, ground: Ground): OpenPool {
   const engine = new PretendingEngine(
     stateDir,
     socket,
-    prepareIn(ground, hostFolders(stateDir, ground.settings, ground)),
+    prepareIn(ground, hostFolders(stateDir, ground.settings, ground.caches)),
   )
   return { ...thisMachine(pool, ground.host, ground.hostCapacity), engine, close: () => engine.close() }
 }

@@ -101,6 +101,15 @@ test('of an attempt that nobody knows a use counts for a day', async () => {
   expect(await entriesOf(path)).toEqual(['new', 'next'])
 })
 
+test('notes of attempts that are over are cleared up now and then, also where there is room enough', async () => {
+  const path = await folder()
+  const { open, over } = smallCache(path)
+  for (const attempt of ['a-1', 'a-2', 'a-3']) await open().use('one', attempt, content(10))
+  for (const attempt of ['a-1', 'a-2']) over.add(attempt)
+  await open().use('two', 'a-4', content(10))
+  expect((await readdir(join(path, '.notes/one'))).sort()).toEqual(['by-a-3', 'bytes'])
+})
+
 test('who has let go of its entries holds them no longer', async () => {
   const path = await folder()
   const cache = cacheIn(path, { most: 100 })
