@@ -10,6 +10,8 @@ import { differenceOf, pair, sameTrials, trialSet } from './trials.ts'
 /** Below this p a difference counts as shown. */
 export const LEVEL = 0.05
 
+export type Verdict = 'better' | 'worse' | 'no difference shown'
+
 type Sides = {
   row: string
   baseline: string
@@ -30,7 +32,7 @@ export type Tested = Sides & {
   rawP: number
   /** Tests that the correction is over. */
   tests: number
-  verdict: 'better' | 'worse' | 'no difference shown'
+  verdict: Verdict
 }
 
 export type Comparison = Tested | (Sides & { kind: 'refused'; reason: string })

@@ -1,6 +1,8 @@
 import { type Comparison, comparisons, type Tested } from './compare.ts'
 import { interval, list, measured, pEquals, percent, plural, points, pointsInterval, ratio } from './figures.ts'
 import type { ReportInput } from './input.ts'
+import { type Recipe, recipes } from './recipes.ts'
+import type { Outcome } from './stats/welch.ts'
 import { buildTable, type Row, type Table } from './table.ts'
 
 /** What a report says in words, all of it derived from the values: nothing is claimed that wasn't measured. */
@@ -9,6 +11,8 @@ export type Findings = {
   headline: string
   /** The test behind it, or null where there is none. */
   test: string | null
+  /** What the test is of: two trained policies, or two ways of training. */
+  of: 'policy' | 'recipe'
   /** What was measured beyond the headline. */
   measured: string[]
   /** What the figures don't say. */
@@ -18,17 +22,21 @@ export type Findings = {
 export function findings(input: ReportInput): Findings {
   const table = buildTable(input)
   const compared = comparisons(input)
-  const lead = compared.find((one) => one.kind === 'tested') ?? null
+  const [way] = recipes(input)
+  // What is known of recipes says more than what is known of one policy of each.
+  const lead = way ? null : (compared.find((one) => one.kind === 'tested') ?? null)
   return {
-    headline: headline(input, table, lead),
-    test: lead ? testSentence(lead) : null,
+    headline: way ? recipeHeadline(way) : headline(input, table, lead),
+    test: way ? recipeTest(way) : lead ? testSentence(lead) : null,
+    of: way ? 'recipe' : 'policy',
     measured: [
       ...(lead && lead.row === firstVariant(table) ? aboutThing(lead) : []),
-      ...others(compared, lead),
+      ...(way ? [] : others(compared, lead)),
       ...metricSentences(table),
     ],
     caveats: [
       ...unfinished(input),
+      ...(way ? recipeCaveats(way) : []),
       ...(lead ? caveatsOf(lead) : []),
       ...sanity(table),
       ...scope(table),
@@ -46,6 +54,25 @@ function headline(input: ReportInput, table: Table, lead: Tested | null): string
   const measuredRows = table.rows.flatMap((row) => (row.kind === 'cell' ? meanSentence(row) : []))
   if (measuredRows.length > 0) return `${measuredRows.slice(0, 2).join('; ')}.`
   return withoutResult(input)
+}
+
+function recipeHeadline({ row, baseline, first, second, difference, verdict }: Recipe): string {
+  const shown = verdict === 'no difference shown' ? `, ${verdict}` : ''
+  return `${row} succeeds in ${percent(meanRate(first))} of its trials over ${plural(first.length, 'training seed')}, ${baseline} in ${percent(meanRate(second))} over ${second.length}: ${points(difference.value)} points, 95\u00a0% interval ${pointsInterval(difference)}${shown}.`
+}
+
+const meanRate = (outcomes: Outcome[]): number => outcomes.reduce((mean, { k, n }) => mean + k / n / outcomes.length, 0)
+
+function recipeTest({ p, tests, difference }: Recipe): string {
+  const corrected = tests > 1 ? ` after Holm’s correction for ${tests} comparisons` : ''
+  return `Welch’s t over training seeds, ${difference.degrees.toFixed(1)} degrees of freedom: ${pEquals(p).replaceAll(' ', '\u00a0')}${corrected}.`
+}
+
+function recipeCaveats({ first, second, difference, verdict }: Recipe): string[] {
+  const few = Math.min(first.length, second.length)
+  const seeds = `${plural(few, 'training seed')} a side: what other seeds would do is in the interval, as far as so few can tell.`
+  const room = `No difference shown isn’t no difference: the interval leaves room for anything from ${points(difference.lower)} to ${points(difference.upper)} points.`
+  return verdict === 'no difference shown' ? [seeds, room] : [seeds]
 }
 
 const rates = ({ pairs }: Tested) => [pairs.both + pairs.onlyFirst, pairs.both + pairs.onlySecond] as const

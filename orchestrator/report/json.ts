@@ -1,6 +1,7 @@
 import { type Comparison, comparisons } from './compare.ts'
 import { findings } from './findings.ts'
 import type { ReportInput } from './input.ts'
+import { type Recipe, recipes } from './recipes.ts'
 import { buildTable, type Row } from './table.ts'
 import type { Value } from './values.ts'
 
@@ -23,6 +24,7 @@ export function reportData(input: ReportInput) {
       metrics: table.metrics,
       rows: table.rows.map((row) => rowData(row, table.columns, table.metrics)),
     },
+    recipes: recipes(input).map(recipeData),
     comparisons: comparisons(input).map(comparisonData),
     cells: cells.map(({ name, state, values, metrics }) => ({ cell: name, state, values, metrics })),
     jobs: jobs.map(({ config: _config, ...job }) => job),
@@ -48,6 +50,11 @@ function valueData(value: Value | undefined) {
     default:
       return null
   }
+}
+
+function recipeData({ difference, ...recipe }: Recipe) {
+  const { value, lower, upper, degrees, p: rawP } = difference
+  return { ...recipe, test: "Welch's t over training seeds", rawP, degrees, difference: { value, t95: [lower, upper] } }
 }
 
 function comparisonData(comparison: Comparison) {

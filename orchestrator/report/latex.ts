@@ -1,6 +1,6 @@
-import { comparisonSentence, comparisons } from './compare.ts'
 import { hundredths, measured } from './figures.ts'
 import type { ReportInput } from './input.ts'
+import { comparedSentences } from './recipes.ts'
 import { buildTable, type Row, type Table } from './table.ts'
 import type { Value } from './values.ts'
 
@@ -11,7 +11,7 @@ export function reportLatex(input: ReportInput): string {
   const head = [axis, ...columns, ...(columns.length > 0 ? ['mean'] : []), ...metrics.map(({ label }) => label)]
   const own = rows.filter(({ kind }) => kind === 'cell')
   const sanity = rows.filter(({ kind }) => kind === 'sanity')
-  const tests = comparisons(input).map((one) => `% ${comment(comparisonSentence(one))}`)
+  const tests = comparedSentences(input).map((sentence) => `% ${comment(sentence)}`)
   return `${[
     `% ${comment(`${input.run.pipeline} ${input.run.id}`)}: k/n, per cent and 95 % Wilson intervals over trials; needs booktabs`,
     ...tests,

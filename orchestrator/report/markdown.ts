@@ -1,4 +1,3 @@
-import { comparisonSentence, comparisons } from './compare.ts'
 import {
   clock,
   count,
@@ -18,6 +17,7 @@ import { findings } from './findings.ts'
 import type { ReportInput, RunFacts } from './input.ts'
 import { jobName } from './job-name.ts'
 import { labelsSentence } from './labels.ts'
+import { comparedSentences } from './recipes.ts'
 import { buildTable, type Row, type Table } from './table.ts'
 import { spent } from './terminal.ts'
 import type { Value } from './values.ts'
@@ -33,7 +33,7 @@ export function reportMarkdown(input: ReportInput): string {
     tableBlock(table),
     md((table.rows.length > 0 && labelsSentence(input.run)) || ''),
     notesBlock(table),
-    bullets(comparisons(input).map((one) => `${comparisonSentence(one)}`)),
+    bullets(comparedSentences(input)),
     ...(found.length > 0 ? ['What was measured:', bullets(found)] : []),
     ...(caveats.length > 0 ? ['What it doesn’t say:', bullets(caveats)] : []),
     failures(input),

@@ -1,6 +1,5 @@
 import { createColors } from 'picocolors'
 import stringWidth from 'string-width'
-import { comparisonSentence, comparisons } from './compare.ts'
 import {
   clock,
   hundredths,
@@ -15,6 +14,7 @@ import {
 } from './figures.ts'
 import type { Goodput, PhaseSeconds, ReportInput, RunState } from './input.ts'
 import { labelsSentence } from './labels.ts'
+import { comparedSentences } from './recipes.ts'
 import { buildTable, type Row, type Table } from './table.ts'
 import type { Value } from './values.ts'
 
@@ -24,7 +24,7 @@ export type TerminalOptions = { colour: boolean; width: number }
 export function reportLines(input: ReportInput, { colour, width }: TerminalOptions): string[] {
   const table = buildTable(input)
   const body = tableLines(table, width - 2, colour)
-  const sentences = comparisons(input).flatMap((one) => wrap(plain(comparisonSentence(one)), width - 4, '  '))
+  const sentences = comparedSentences(input).flatMap((sentence) => wrap(plain(sentence), width - 4, '  '))
   const notes = table.rows.flatMap((row) => row.notes.map((note) => `${row.name}: ${note}`))
   const labels = labelsSentence(input.run)
   const under = [

@@ -36,7 +36,7 @@ function commit({ run }: ReportInput): Safe {
 }
 
 const ledes = ({ test, measured, caveats }: Findings): Safe[] => [
-  ...(test ? [html`<p class="lede"><b>Policy test.</b> ${test}</p>`] : []),
+  ...(test ? [html`<p class="lede"><b>${of === 'recipe' ? 'Recipe test' : 'Policy test'}.</b> ${test}</p>`] : []),
   ...(measured.length > 0 ? [html`<p class="lede"><b>What was measured.</b> ${measured.join(' ')}</p>`] : []),
   ...(caveats.length > 0 ? [html`<p class="lede"><b>What it doesn’t say.</b> ${caveats.join(' ')}</p>`] : []),
 ]

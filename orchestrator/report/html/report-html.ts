@@ -1,6 +1,6 @@
 import type { ReportInput } from '../input.ts'
 import { curves } from './curves.ts'
-import { differences } from './differences.ts'
+import { differences, recipeDifferences } from './differences.ts'
 import { html } from './escape.ts'
 import { header } from './header.ts'
 import { made } from './made.ts'
@@ -29,7 +29,7 @@ ${style}
 <a class="skip" href="#s-t">To the table</a>
 ${symbols}${patterns}
 <main>
-${[header(input), successTable(input), differences(input), curves(input), depthPictures(input), rollouts(input), timeSpent(input), made(input)]}
+${[header(input), successTable(input), recipeDifferences(input), differences(input), curves(input), depthPictures(input), rollouts(input), timeSpent(input), made(input)]}
 </main>
 </body>
 </html>
