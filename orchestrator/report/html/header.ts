@@ -35,7 +35,7 @@ function commit({ run }: ReportInput): Safe {
   return html`<span>commit <span class="id" title="${run.commit}">${short(run.commit)}</span>${run.dirty ? ' with changes' : ''}</span>`
 }
 
-const ledes = ({ test, measured, caveats }: Findings): Safe[] => [
+const ledes = ({ test, of, measured, caveats }: Findings): Safe[] => [
   ...(test ? [html`<p class="lede"><b>${of === 'recipe' ? 'Recipe test' : 'Policy test'}.</b> ${test}</p>`] : []),
   ...(measured.length > 0 ? [html`<p class="lede"><b>What was measured.</b> ${measured.join(' ')}</p>`] : []),
   ...(caveats.length > 0 ? [html`<p class="lede"><b>What it doesn’t say.</b> ${caveats.join(' ')}</p>`] : []),
