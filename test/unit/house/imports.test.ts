@@ -35,6 +35,7 @@ test('the launcher imports nothing but the standard library and itself', () => {
     'time',
     'select',
     'json',
+    'shutil',
     '__future__',
   ])
   const files = filesIn('worker-images/launcher', '.py')
