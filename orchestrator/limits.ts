@@ -66,6 +66,8 @@ export const limits = {
     listen: 1_000,
     /** How long a control plane counts as having a pool after it has last said so. */
     conducted: 30_000,
+    /** For an agent to say how the ranks of an attempt are. */
+    answer: 10_000,
     /** How long an agent waits for the one that had its name to count as lost. */
     taken: 120_000,
     /** After this long, what had no answer is asked again. */

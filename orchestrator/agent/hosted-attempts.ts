@@ -9,6 +9,7 @@ import {
   type OverDetail,
   overDetail,
   parseOver,
+  SealedPart,
 } from '../engines/agents/messages.ts'
 import { type KeyPair, open } from '../engines/agents/seal.ts'
 import { readClaim } from '../engines/attempt-directory.ts'
@@ -69,6 +70,8 @@ export class HostedAttempts {
         return this.#options.engine.signal(attempt, message.signal)
       case 'arrived':
         return this.#options.teller.arrived(attempt, message.sizes)
+      case 'ranks':
+        return this.#options.teller.ranks(attempt, await this.#options.engine.processes(attempt))
       case 'forget':
         return this.#forget(attempt)
     }
@@ -123,7 +126,7 @@ export class HostedAttempts {
     await Promise.all(this.#inHand.values())
   }
 
-  async #launch({ attempt, order, secrets: sealed }: LaunchMessage): Promise<void> {
+  async #launch({ attempt, order, sealed }: LaunchMessage): Promise<void> {
     const { handed, holder, engine, keys } = this.#options
     const taken = await this.#retrying(() =>
       handed.move(attempt, { from: ['asked', 'bringing'], to: 'bringing' }, holder),
@@ -132,17 +135,17 @@ export class HostedAttempts {
     if (!taken.ok && !isStarted) return // it was taken back, or is over
     if (isStarted && (await readClaim(engine.directory(attempt)))) return
     if (this.#draining && !isStarted) return this.#end(attempt, this.#drained(), 'before its start')
-    const text = sealed ? open(sealed, keys, `${attempt} ${holder.incarnation}`) : '{}'
-    if (text === null) return this.#askAgain(attempt) // they were sealed for the agent before
+    const text = open(sealed, keys, `${attempt} ${holder.incarnation}`)
+    if (text === null) return this.#askAgain(attempt) // it was sealed for the agent before
     try {
-      const secrets = JSON.parse(text) as Record<string, string>
+      const { env, secrets } = SealedPart.parse(JSON.parse(text))
       const job = await this.#bring(order, isStarted)
       if (job === null) return
       const moved = await this.#retrying(() =>
         handed.move(attempt, { from: ['bringing', 'running'], to: 'running' }, holder),
       )
       if (!moved.ok) return
-      await engine.launch({ job, env: workerEnv(), secrets })
+      await engine.launch({ job, env: { ...env, ...workerEnv() }, secrets })
       void this.#options.teller.moved(attempt).catch(() => {})
       this.#watch(attempt, 'new', secrets)
     } catch (error) {

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { isSpoken, isTold } from '../engines/agents/is-told.ts'
 import type { Sizes } from '../engines/agents/messages.ts'
+import type { RankProcess } from '../engines/engine.ts'
 import type { Telling, Told } from '../ledger/agents/told.ts'
 import { limits } from '../limits.ts'
 import { nextPiece } from './spoken-file.ts'
@@ -115,6 +116,10 @@ export class Teller {
   /** Says that an attempt's record has changed. Best effort: the control plane looks now and then itself. */
   async moved(attempt: string): Promise<void> {
     await this.#telling.tell({ kind: 'moved', attempt })
+  }
+
+  async ranks(attempt: string, ranks: RankProcess[] | null): Promise<void> {
+    await this.#telling.tell({ kind: 'ranks', attempt, ranks: JSON.stringify(ranks) })
   }
 
   async #run(): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -13,7 +13,7 @@ import { HostQueues } from '../../queue/host-queue.ts'
 import { hasCode } from '../attempt-directory.ts'
 import type { Collecting, Engine, Launch, Observation, RankProcess, Signal } from '../engine.ts'
 import { HostKeeper, isPart, type KnownHost } from './keep-hosts.ts'
-import { type AgentMessage, type OverDetail, overDetail, parseOver, Sizes } from './messages.ts'
+import { type AgentMessage, type OverDetail, overDetail, parseOver, Ranks, type SealedPart, Sizes } from './messages.ts'
 import { Mirror } from './mirror.ts'
 import { seal } from './seal.ts'
 import { Waiters } from './waiters.ts'
@@ -59,6 +59,8 @@ export class AgentsEngine implements Engine {
   readonly #asked = new Map<string, { launch: Launch; at: number }>()
   /** When an agent was last told what had arrived of an attempt. */
   readonly #answered = new Map<string, number>()
+  /** Who waits to hear how the ranks of an attempt are. */
+  readonly #looking = new Map<string, ((ranks: RankProcess[] | null) => void)[]>()
   readonly #stop = new AbortController()
   readonly #running: Promise<void>[] = []
 
@@ -80,13 +82,15 @@ export class AgentsEngine implements Engine {
     })
   }
 
-  /** Begins to listen to the pool's agents. Resolves after the first look at who is there. */
+  /** Begins to look after the pool. Resolves after the first look at who is there. */
   async start(): Promise<void> {
-    await this.#look()
-    this.#running.push(
-      this.#again(limits.agents.look, () => this.#look()),
-      this.#listen(),
-    )
+    await this.#keeper.look()
+    this.#running.push(this.#again(limits.agents.look, () => this.#look()))
+  }
+
+  /** Begins to take what agents tell. For one engine of a pool and a state directory at a time. */
+  listen(): void {
+    this.#running.push(this.#listen())
   }
 
   async close(): Promise<void> {
@@ -118,14 +122,9 @@ export class AgentsEngine implements Engine {
     if (handed.state === 'over' && handed.detail === otherwise) await this.#settle(attempt)
     if (handed.state !== 'asked' || handed.incarnation !== known?.incarnation) return
     const { incarnation, facts } = known
-    const { secrets } = launch
-    const sealed =
-      Object.keys(secrets).length === 0
-        ? null
-        : seal(JSON.stringify(secrets), facts.publicKey, `${attempt} ${incarnation}`)
+    const sealed = seal(JSON.stringify(sealedOf(launch)), facts.publicKey, `${attempt} ${incarnation}`)
     this.#asked.set(attempt, { launch, at: Date.now() })
-    // Of its environment nothing is sent: credentials of a host are its own.
-    const order: AgentMessage = { kind: 'launch', attempt, incarnation, order: launch.job, secrets: sealed }
+    const order: AgentMessage = { kind: 'launch', attempt, incarnation, order: launch.job, sealed }
     await this.#queues.send(place.host, order, `launch-${attempt}-${facts.publicKey.slice(-12)}`)
   }
 
@@ -176,9 +175,14 @@ export class AgentsEngine implements Engine {
     if (handed?.state === 'running') await this.#queues.send(handed.host, { kind: 'signal', attempt, signal })
   }
 
-  /** They are another host's. */
-  async processes(): Promise<RankProcess[] | null> {
-    return null
+  /** Its agent looks; null where that doesn't answer. */
+  async processes(attempt: string): Promise<RankProcess[] | null> {
+    const handed = (await this.#handed.read([attempt])).get(attempt)
+    if (handed?.state !== 'running') return null
+    const answer = Promise.withResolvers<RankProcess[] | null>()
+    this.#looking.set(attempt, [...(this.#looking.get(attempt) ?? []), answer.resolve])
+    await this.#queues.send(handed.host, { kind: 'ranks', attempt })
+    return Promise.race([answer.promise, pause(limits.agents.answer, null, { signal: this.#stop.signal, ref: false })])
   }
 
   async revoke(attempt: string): Promise<'revoked' | 'running' | 'exited'> {
@@ -223,8 +227,20 @@ export class AgentsEngine implements Engine {
   }
 
   async forget(attempt: string): Promise<void> {
-    const { ok, now } = await this.#handed.move(attempt, { from: ['over', 'revoked'], to: 'none' }, null)
-    if (!ok && now) throw new Error(`${attempt} is ${now.state}: can't be forgotten`)
+    await this.#letGo(attempt)
+    this.#over.delete(attempt)
+    await rm(this.directory(attempt), { recursive: true, force: true })
+  }
+
+  /** Forgets it in Redis and on its host; what it has told stays. */
+  async #letGo(attempt: string): Promise<void> {
+    const handed = (await this.#handed.read([attempt])).get(attempt)
+    if (handed && handed.state !== 'over' && handed.state !== 'revoked')
+      throw new Error(`${attempt} is ${handed.state}: can't be forgotten`)
+    const { incarnation } = this.#keeper.list().find(({ host }) => host === handed?.host) ?? {}
+    if (handed && handed.incarnation === incarnation)
+      await this.#queues.send(handed.host, { kind: 'forget', attempt }, `forget-${attempt}`)
+    await this.#handed.move(attempt, { from: ['over', 'revoked'], to: 'none' }, null)
     this.#mirror.release(attempt)
     this.#answered.delete(attempt)
   }
@@ -252,8 +268,7 @@ export class AgentsEngine implements Engine {
         if (isThere) await this.#answer(attempt, host, limits.agents.askAgain)
         else await this.#settle(attempt) // what has not arrived never will
       } else if ((state === 'over' || state === 'revoked') && !this.#options.needed(attempt)) {
-        if (isThere) await this.#queues.send(host, { kind: 'forget', attempt }, `forget-${attempt}`)
-        await this.forget(attempt)
+        await this.#letGo(attempt)
       }
     }
   }
@@ -292,6 +307,10 @@ export class AgentsEngine implements Engine {
       case 'moved':
         this.#waiters.wake(attempt)
         if (await this.#overOf(attempt)) this.#options.touched(attempt)
+        return
+      case 'ranks':
+        for (const answer of this.#looking.get(attempt) ?? []) answer(Ranks.parse(JSON.parse(told.ranks)))
+        this.#looking.delete(attempt)
         return
       case 'complete': {
         const arrived = await this.#mirror.sizes(attempt)
@@ -358,3 +377,9 @@ export class AgentsEngine implements Engine {
     }
   }
 }
+
+/** What only the agent may read. Credentials for the store aren't sent at all: a host has its own. */
+const sealedOf = ({ env, secrets }: Launch): SealedPart => ({
+  env: Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('AWS_'))),
+  secrets,
+})

@@ -9,6 +9,13 @@ import { MetricValue } from '../../protocol/worker-event.ts'
 export const Sizes = z.record(z.string(), z.tuple([z.string(), z.number()]))
 export type Sizes = z.infer<typeof Sizes>
 
+/** The part of a launch that nobody on the way may read. */
+export const SealedPart = z.object({
+  env: z.record(z.string(), z.string()),
+  secrets: z.record(z.string(), z.string()),
+})
+export type SealedPart = z.infer<typeof SealedPart>
+
 /** What the control plane says to an agent. Each may arrive more than once. */
 export const AgentMessage = z.discriminatedUnion('kind', [
   z.object({
@@ -16,7 +23,8 @@ export const AgentMessage = z.discriminatedUnion('kind', [
     attempt: z.string(),
     incarnation: z.string(),
     order: JobOrder,
-    secrets: z.object({ key: z.string(), nonce: z.string(), box: z.string() }).nullable(),
+    /** `SealedPart`, for the process of the agent that has joined. */
+    sealed: z.object({ key: z.string(), nonce: z.string(), box: z.string() }),
   }),
   z.object({
     kind: z.literal('signal'),
@@ -35,6 +43,8 @@ export const AgentMessage = z.discriminatedUnion('kind', [
   }),
   /** How much of its files has arrived: the rest is to be told from there on. */
   z.object({ kind: z.literal('arrived'), attempt: z.string(), sizes: Sizes }),
+  /** How are its ranks? */
+  z.object({ kind: z.literal('ranks'), attempt: z.string() }),
   /** Nobody needs it any more. */
   z.object({ kind: z.literal('forget'), attempt: z.string() }),
 ])
@@ -46,6 +56,9 @@ const Failure = z.object({
   code: z.custom<ErrorCode>((code) => typeof code === 'string' && code in errorCodes),
   message: z.string(),
 })
+
+/** How the ranks of an attempt are, as its agent answers; null where it can't tell. */
+export const Ranks = z.array(z.object({ rank: z.int(), state: z.string() })).nullable()
 
 /** Detail of an attempt that is over: how it ended, and then what became of its outputs. */
 export const OverDetail = z.object({

@@ -21,12 +21,14 @@ export type Chunk = {
 
 /**
  * What an agent tells of an attempt: bytes of its files; that its record has changed (`moved`); that with this its files
- * are complete (`complete`, with the sizes of all of them); that it must be told how much has arrived (`ask`).
+ * are complete (`complete`, with the sizes of all of them); that it must be told how much has arrived (`ask`); how its
+ * ranks are (`ranks`, as JSON), which was asked for.
  */
 export type Told =
   | Chunk
   | { kind: 'moved' | 'ask'; attempt: string }
   | { kind: 'complete'; attempt: string; sizes: string }
+  | { kind: 'ranks'; attempt: string; ranks: string }
 
 /** The agent's end. What is told waits in Redis until it is taken, and no more of it than `limits.agents.waiting`. */
 export class Telling {
@@ -103,6 +105,8 @@ function parseTold(fields: Buffer[]): Told | null {
       return { kind: 'ask', attempt }
     case 'complete':
       return { kind: 'complete', attempt, sizes: text('sizes') }
+    case 'ranks':
+      return { kind: 'ranks', attempt, ranks: text('ranks') }
     default:
       return null // of a later release
   }

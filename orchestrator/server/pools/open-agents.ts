@@ -29,6 +29,7 @@ export async function openAgents(pool: PoolOf<'agents'>, ground: Ground): Promis
     log,
   })
   await engine.start()
+  engine.listen()
   const hosts = () => engine.hosts()
   return {
     pool,

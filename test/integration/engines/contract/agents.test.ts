@@ -1,0 +1,4 @@
+import { agentsPlace } from './agents-place.ts'
+import { engineContract } from './suite.ts'
+
+engineContract('agents', agentsPlace)
