@@ -173,6 +173,23 @@ def test_a_node_that_is_not_fit_is_named(slurm: Cluster, broken: str, said: str)
     assert not list(attempt.directory.glob("up.*"))
 
 
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_a_check_of_the_workers_own_runs_once_per_rank_before_the_ranks(slurm: Cluster, nodes: int) -> None:
+    def attempt(name: str, command: str) -> Attempt:
+        check = {"kind": "ranks", "disk": 0, "skew": 5, "patience": 120, "command": ["sh", "-c", command]}
+        return Attempt(slurm, f"{name}-{nodes}", "cat tried.$RANK", {"preflight": check}, nodes=nodes, ranks=2 * nodes)
+
+    good = attempt("tried", 'echo "$RANK/$WORLD_SIZE" > "tried.$RANK"')
+    good.submit()
+    assert ends_of(good.end()) == [0, 0] * nodes, good.tell()
+    assert (good.directory / "stdout.1.log").read_text() == f"1/{2 * nodes}\n"
+    bad = attempt("failed", 'if [ "$RANK" != 1 ]; then sleep 600; fi; echo "no NVLink"; exit 4')
+    bad.submit()
+    end = bad.end()
+    assert (end["code"], end["nodes"], end["ranks"]) == ("NODE_BAD", ["node1"], []), bad.tell()
+    assert "node1 failed its check: rank 1 ended with exit code 4: no NVLink" in str(end["message"])
+
+
 def test_a_node_that_is_lost_ends_the_others_and_is_named(slurm: Cluster) -> None:
     attempt = Attempt(slurm, "lost", 'trap "exit 75" TERM; ' + UP + WAIT, {"silence": 10})
     attempt.submit()

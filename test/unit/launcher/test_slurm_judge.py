@@ -32,6 +32,12 @@ def test_of_nodes_that_say_nothing_those_are_blamed_that_srun_names_first(
     assert set(missing(NAMES, arrived, complaints, 60)) == blamed
 
 
+def test_where_no_node_says_anything_none_is_blamed() -> None:
+    with pytest.raises(NodeError) as error:
+        missing(NAMES, set(), ["srun: Job step creation temporarily disabled, retrying (Requested nodes are busy)"], 60)
+    assert (error.value.nodes, "none of 4 nodes answered within 60 s: srun: Job step" in str(error.value)) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("its", "arrived", "said"),
     [

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -219,8 +218,8 @@ class Checkpoints:
 
     def _try(self, key: str) -> Manifest | None:
         """Downloads, verifies and loads one checkpoint; None, with the state untouched, unless every rank could."""
-        # Ranks of one host share a download.
-        folder = self.job.scratch / f"resuming.{socket.gethostname()}"
+        # Ranks of a node share a download, named by the first of them: nodes may share the folder, even the machine.
+        folder = self.job.scratch / f"resuming.{self.job.rank - self.job.local_rank}"
 
         def fetch() -> Manifest:
             manifest = self.log.read(key)

@@ -6,7 +6,7 @@ from launcher.quick import SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 from launcher.slurm.batch_file import Batch
 from launcher.slurm.check import muster
 from launcher.slurm.crew import Crew, Gone, Signalled
-from launcher.slurm.judge import NodeError
+from launcher.slurm.judge import NodeError, first_named
 from launcher.slurm.stop_reason import StopReason
 from launcher.slurm.wire import Message
 
@@ -53,7 +53,11 @@ class Conduct:
             except Signalled as signal:
                 self._on_signal(signal.number)
             except Gone:
-                self._lose(self._running, self._why_gone())
+                if (
+                    self.cause == "signal"
+                ):  # Slurm, or whoever asked it, did not wait for the ranks to end by themselves
+                    return
+                self._lose(*self._why_gone())
             else:
                 if message is not None and message["say"] == "end":
                     self._on_end(message)
@@ -107,9 +111,12 @@ class Conduct:
             if message is not None and message["say"] == "end":
                 left = left - {message["node"]}
         names = [self._names[node] for node in sorted(nodes)]
-        raise NodeError("NODE_LOST", f"{', '.join(names)} {how}", names)
+        # What befalls all at once is not the fault of each.
+        blamed = names if len(nodes) < len(self._names) or len(nodes) == 1 else []
+        raise NodeError("NODE_LOST", f"{', '.join(names)} {how}", blamed)
 
-    def _why_gone(self) -> str:
-        lost = [self._names[node] for node in self._running]
-        said = [line.strip() for line in self._crew.complaints if any(f" {name}" in line for name in lost)]
-        return f"ended before its ranks were done{f': {said[0]}' if said else ''}"
+    def _why_gone(self) -> tuple[set[int], str]:
+        how = "ended before its ranks were done"
+        if named := first_named(self._names, self._running, self._crew.complaints):
+            return named[0], f"{how}: {named[1]}"
+        return self._running, how

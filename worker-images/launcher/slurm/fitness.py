@@ -6,6 +6,11 @@ from launcher.quick import SIGKILL
 from launcher.slurm.batch_file import Check
 
 
+def devices() -> list[str]:
+    """The GPUs that Slurm gave to this node."""
+    return [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+
+
 def what_is_wrong(directory: str, asked: int, given: int, check: Check | None) -> str | None:
     """A sentence without its subject, or None.
 

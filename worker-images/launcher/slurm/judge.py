@@ -18,13 +18,27 @@ def refuse(names: list[str], troubles: dict[int, str]) -> None:
 
 
 def missing(names: list[str], arrived: set[int], complaints: list[str], patience: float) -> dict[int, str]:
-    """Nodes that said nothing: those that srun complains of first, which may have ended the others; or else all."""
+    """What is wrong with nodes that said nothing: those that srun complains of, or else all.
+
+    Raises:
+        NodeError: when none said anything, and srun names none: that is not the fault of each.
+    """
     absent = set(range(len(names))) - arrived
+    if named := first_named(names, absent, complaints):
+        return dict.fromkeys(named[0], f"did not start its task: {named[1]}")
+    if not arrived and len(names) > 1:
+        said = f": {complaints[-1].strip()}" if complaints else ""
+        raise NodeError("NODE_BAD", f"none of {len(names)} nodes answered within {patience:g} s{said}", [])
+    return dict.fromkeys(absent, f"did not answer within {patience:g} s")
+
+
+def first_named(names: list[str], suspects: set[int], complaints: list[str]) -> tuple[set[int], str] | None:
+    """Of the suspects those that srun complains of first, with the line: it may have ended others for their sake."""
     for line in complaints:
         words = line.replace(":", " ").replace(",", " ").split()
-        if said := {node for node in absent if names[node] in words}:
-            return {node: f"did not start its task: {line.strip()}" for node in said}
-    return dict.fromkeys(absent, f"did not answer within {patience:g} s")
+        if said := {node for node in suspects if names[node] in words}:
+            return said, line.strip()
+    return None
 
 
 def skewed(sent: float, clocks: dict[int, tuple[float, float]], most: float) -> dict[int, str]:

@@ -12,7 +12,7 @@ from launcher.place import Place
 from launcher.quick import SIGUSR1, SIGUSR2, Json, block, ignore, write_json
 from launcher.slurm.batch_file import Batch
 from launcher.slurm.claim import is_claimed_by
-from launcher.slurm.fitness import what_is_wrong
+from launcher.slurm.fitness import devices, what_is_wrong
 from launcher.slurm.meeting import Meeting
 from launcher.slurm.trial import try_command
 from launcher.slurm.wire import Lines, Message, pack, shorten
@@ -28,11 +28,6 @@ def main(directory: str) -> int:
         return 0
     Node(directory).serve()
     return 0
-
-
-def devices() -> list[str]:
-    """The GPUs that Slurm gave to this node."""
-    return [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
 
 
 class Node:
