@@ -49,6 +49,8 @@ export const limits = {
     retryLongest: 30_000,
     /** Pause before a message that BullMQ itself could not hand over is tried again. */
     handOver: 1_000,
+    /** Aggregates that are looked at side by side: most of the time a look waits for the store. */
+    atOnce: 32,
     /** For workers to finish what they have in hand, at close. */
     close: 30_000,
   },
@@ -141,6 +143,10 @@ export const limits = {
     sweep: 10_000,
     /** How often events are mirrored to the store. */
     mirror: 1_000,
+    /** Attempts that are placed side by side, as far as asking the store and writing to it go. */
+    placedAtOnce: 16,
+    /** Attempts that one look places; another look goes on. */
+    placedInOneLook: 200,
     /** What an attempt has to save in and go when it is asked to stop; its launcher sees to it. */
     grace: 60_000,
     /** How long after that the launcher itself, which may be frozen, is no longer waited for. */

@@ -86,7 +86,10 @@ export class Commands {
    * fails is called again later, after a pause that doubles. Where requests were dropped because Redis took no writes,
    * `askAgain` asks for all that there may be. Resolves when the worker listens.
    */
-  async work(handler: Handler, { concurrency = 8, askAgain = async () => {} }: WorkOptions = {}): Promise<void> {
+  async work(
+    handler: Handler,
+    { concurrency = limits.queue.atOnce, askAgain = async () => {} }: WorkOptions = {},
+  ): Promise<void> {
     const redis = this.#link.open('orchestrate-commands')
     const worker = new Worker<Message>('commands', (job) => this.#handle(job, handler), {
       connection: redis,

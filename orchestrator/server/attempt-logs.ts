@@ -2,8 +2,12 @@ import type { AttemptLog } from './attempt-log.ts'
 import { AttemptTail } from './attempt-tail.ts'
 import type { AttemptPlace } from './pools/place-of.ts'
 
-/** Logs of attempts: followed while they run, read on demand afterwards, and the least used forgotten. */
+/** Most logs that are kept of attempts that nobody follows. */
+const KEPT = 2000
+
+/** Logs of attempts: followed while they run, read on demand afterwards, and the least used of these forgotten. */
 export class AttemptLogs {
+  readonly #followed = new Map<string, AttemptTail>()
   readonly #tails = new Map<string, AttemptTail>()
   readonly #read = new Set<string>()
   readonly #place: (attempt: string) => AttemptPlace
@@ -21,12 +25,18 @@ export class AttemptLogs {
   }
 
   follow(attempt: string): void {
-    this.#tail(attempt).start()
+    const tail = this.#tail(attempt)
+    this.#tails.delete(attempt)
+    this.#followed.set(attempt, tail)
+    tail.start()
   }
 
   /** Stops following and returns the whole log. */
   async finish(attempt: string): Promise<AttemptLog> {
-    this.#tail(attempt).stop()
+    const tail = this.#tail(attempt)
+    tail.stop()
+    this.#followed.delete(attempt)
+    this.#keep(attempt, tail)
     return this.refresh(attempt)
   }
 
@@ -44,24 +54,24 @@ export class AttemptLogs {
   }
 
   close(): void {
-    for (const tail of this.#tails.values()) tail.stop()
+    for (const tail of this.#followed.values()) tail.stop()
   }
 
   #tail(attempt: string): AttemptTail {
-    const known = this.#tails.get(attempt)
-    if (known) {
-      this.#tails.delete(attempt)
-      this.#tails.set(attempt, known)
-      return known
-    }
-    const tail = new AttemptTail(this.#place(attempt), this.#redact, () => this.#changed(attempt))
-    this.#tails.set(attempt, tail)
-    const oldest = this.#tails.size > 2000 ? this.#tails.keys().next().value : undefined
-    if (oldest !== undefined) {
-      this.#tails.get(oldest)?.stop()
-      this.#tails.delete(oldest)
-      this.#read.delete(oldest)
-    }
+    const followed = this.#followed.get(attempt)
+    if (followed) return followed
+    const tail =
+      this.#tails.get(attempt) ?? new AttemptTail(this.#place(attempt), this.#redact, () => this.#changed(attempt))
+    this.#keep(attempt, tail)
     return tail
+  }
+
+  #keep(attempt: string, tail: AttemptTail): void {
+    this.#tails.delete(attempt)
+    this.#tails.set(attempt, tail)
+    const oldest = this.#tails.size > KEPT ? this.#tails.keys().next().value : undefined
+    if (oldest === undefined) return
+    this.#tails.delete(oldest)
+    this.#read.delete(oldest)
   }
 }

@@ -83,16 +83,20 @@ async function conduct(context: Context): Promise<void> {
     if (run.state !== 'running' && reportPath(context, run) === null) report(context, run.submitted.run)
 }
 
-/** Everything that isn't over is looked at again now and then: whatever message was lost, the look is not. */
+/** What has something to do is looked at again now and then: whatever message was lost, the look is not. */
 function sweep(context: Context, undo: Undo): void {
+  const { commands, changes } = context
+  const once = async (): Promise<void> => {
+    const { aggregates, capacities } = whatIsDue(context)
+    await commands.sendAll(capacities).catch((error: unknown) => context.log.warn({ err: error }, 'looks not sent'))
+    await commands.sweep(aggregates, (aggregate) => look(context, aggregate))
+    changes.tell()
+  }
   let sweeping: Promise<void> | null = null
   const timer = setInterval(() => {
-    sweeping ??= context.commands
-      .sweep(whatIsDue(context), (aggregate) => look(context, aggregate))
-      .then(() => context.changes.tell())
-      .finally(() => {
-        sweeping = null
-      })
+    sweeping ??= once().finally(() => {
+      sweeping = null
+    })
   }, limits.daemon.sweep)
   undo.push(async () => {
     clearInterval(timer)

@@ -1,7 +1,7 @@
 import { OrchestrateError } from '../errors.ts'
 import { CheckpointManifest } from '../protocol/manifest.ts'
 import { concurrently } from './concurrently.ts'
-import { readClaims } from './fences.ts'
+import { type FenceClaim, readClaims } from './fences.ts'
 import { readJson } from './json.ts'
 import { layout } from './layout.ts'
 import { type FenceHistory, lineage } from './lineage.ts'
@@ -11,10 +11,16 @@ export type Checkpoint = { key: string; manifest: CheckpointManifest }
 
 /**
  * Keys of manifests that a new attempt of the shard may resume from, best first; empty: start from nothing. A damaged
- * manifest keeps its place: the attempt finds out, says so, and goes on to the one before it.
+ * manifest keeps its place: the attempt finds out, says so, and goes on to the one before it. `known`: the claims, where
+ * they were read already.
  */
-export async function resumeOrder(store: Store, job: string, shard: number): Promise<string[]> {
-  const claims = await readClaims(store, job, shard)
+export async function resumeOrder(
+  store: Store,
+  job: string,
+  shard: number,
+  known?: { fence: number; claim: FenceClaim }[],
+): Promise<string[]> {
+  const claims = known ?? (await readClaims(store, job, shard))
   const history = await concurrently(claims, async ({ fence, claim }): Promise<FenceHistory> => {
     const found = await checkpointsOf(store, job, shard, fence)
     // An attempt resumes once, so all that it commits has the same parent.

@@ -29,6 +29,9 @@ export type Waiting = {
   until?: number | null
 }
 
+/** Who found no room, and what it needs. */
+export type Full = { turn: Turn; reason: string }
+
 /** Everything that conducting needs at hand; made once by the daemon. */
 export type Context = {
   settings: Settings
@@ -52,8 +55,8 @@ export type Context = {
   collector: Collector
   /** `<key>/<shard>` -> why it isn't placed. */
   waiting: Map<string, Waiting>
-  /** Capacities that have no room for the next in line: who that is, and what it needs. */
-  full: Map<string, { turn: Turn; reason: string }>
+  /** Capacities that have no room for the next in line. */
+  full: Map<string, Full>
   /** When reservations of nobody were last looked for in a capacity, by the clock of this process. */
   orphansSought: Map<string, number>
   /** Values that runs were given; in memory only. */

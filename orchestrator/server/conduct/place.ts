@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { faultPoint } from '../../fault-point.ts'
-import type { Reservation } from '../../ledger/capacity.ts'
+import type { Reservation, Reserved } from '../../ledger/capacity.ts'
 import { limits } from '../../limits.ts'
 import { isWanted, type Job } from '../../run/job.ts'
 import { resumeOrder } from '../../store/checkpoints.ts'
-import { claimFence, lastFence } from '../../store/fences.ts'
+import { claimFence, type FenceClaim, readClaims } from '../../store/fences.ts'
 import { nextOf, type Turn } from '../line-up.ts'
-import { type Context, capacityOf, linesOf } from './context.ts'
+import { type Context, capacityAggregate, capacityOf, type Full, linesOf } from './context.ts'
 import { giveBackOrphans } from './reconcile.ts'
 
 type Candidate = { job: Job; shard: number; turn: Turn }
+type Next = { fence: number; claims: { fence: number; claim: FenceClaim }[] }
 
 export const attemptId = (key: string, shards: number, shard: number, fence: number): string =>
   shards > 1 ? `a-${key.slice(0, 10)}-${shard}-${fence}` : `a-${key.slice(0, 10)}-${fence}`
@@ -21,31 +22,71 @@ export const attemptId = (key: string, shards: number, shard: number, fence: num
 export async function placeIn(context: Context, capacity: string): Promise<void> {
   const { owing, full } = context
   if (candidates(context, capacity).next().done && !owing.has(capacity)) return
-  if (!(await context.control.stillOwner())) return
-  let failed: unknown = null
-  full.delete(capacity)
-  for (const candidate of candidates(context, capacity)) {
-    const name = `${candidate.job.key}/${candidate.shard}`
-    try {
-      const refused = await place(context, candidate)
-      if (refused === null) context.waiting.delete(name)
-      else {
-        wait(context, name, refused)
-        full.set(capacity, { turn: candidate.turn, reason: refused })
-        break
-      }
-    } catch (error) {
-      // Its own trouble, such as a damaged object in the store: those behind it need not wait for it.
-      context.log.warn({ err: error, job: candidate.job.key }, 'not placed; trying again')
-      wait(context, name, `${(error as Error).message}; trying again`)
-      failed = error
+  let found: Full | null = null
+  const failures: unknown[] = []
+  let tried = 0
+  for (const group of inGroups(candidates(context, capacity))) {
+    // A look is not to last for minutes: whoever wants this daemon to end waits for it.
+    if (tried >= limits.daemon.placedInOneLook) {
+      await context.commands.send(capacityAggregate(capacity))
+      break
     }
+    if (!(await context.control.stillOwner())) return
+    found = await placeSideBySide(context, group, failures)
+    if (found) break
+    tried += group.length
   }
-  if (owing.has(capacity) || (full.has(capacity) && isTime(context, capacity))) {
+  if (found) full.set(capacity, found)
+  else full.delete(capacity)
+  if (owing.has(capacity) || (found && isTime(context, capacity))) {
     await giveBackOrphans(context, capacity)
     owing.delete(capacity)
   }
-  if (failed) throw failed
+  if (failures.length > 0) throw failures[0]
+}
+
+/** One, then two, then four: nothing is looked up for many where there may be room for one. */
+function* inGroups(line: Iterator<Candidate, void>): Generator<Candidate[]> {
+  for (let size = 1; ; size = Math.min(2 * size, limits.daemon.placedAtOnce)) {
+    const group: Candidate[] = []
+    for (let next = line.next(); !next.done; next = line.next()) if (group.push(next.value) === size) break
+    if (group.length === 0) return
+    yield group
+  }
+}
+
+/**
+ * Room is reserved strictly in turn; what takes long, asking the store and writing to it, is done side by side. Returns who
+ * finds no room, if somebody does.
+ */
+async function placeSideBySide(context: Context, group: Candidate[], failures: unknown[]): Promise<Full | null> {
+  const fences = await Promise.allSettled(group.map((candidate) => nextFence(context, candidate)))
+  const placing: Promise<void>[] = []
+  // Its own trouble, such as a damaged object in the store: those behind it need not wait for it.
+  const failed = (candidate: Candidate, error: unknown): void => {
+    context.log.warn({ err: error, job: candidate.job.key }, 'not placed; trying again')
+    wait(context, candidate, `${(error as Error).message}; trying again`)
+    failures.push(error)
+  }
+  let found: Full | null = null
+  for (const [index, candidate] of group.entries()) {
+    try {
+      const fence = fences[index]
+      if (fence?.status !== 'fulfilled') throw fence?.reason
+      const reserved = await reserve(context, candidate, fence.value.fence)
+      if (reserved.ok)
+        placing.push(place(context, candidate, fence.value, reserved).catch((error) => failed(candidate, error)))
+      else {
+        wait(context, candidate, reserved.why)
+        found = { turn: candidate.turn, reason: reserved.why }
+        break
+      }
+    } catch (error) {
+      failed(candidate, error)
+    }
+  }
+  await Promise.all(placing)
+  return found
 }
 
 /** In the order of their turns; a job that joins the line meanwhile has its turn too. */
@@ -66,43 +107,50 @@ function isTime({ orphansSought }: Context, capacity: string): boolean {
   return true
 }
 
-function wait(context: Context, name: string, reason: string): void {
-  const since = context.waiting.get(name)?.since ?? Date.now()
-  context.waiting.set(name, { reason, since })
+const nameOf = ({ job, shard }: Candidate): string => `${job.key}/${shard}`
+
+function wait(context: Context, candidate: Candidate, reason: string): void {
+  const since = context.waiting.get(nameOf(candidate))?.since ?? Date.now()
+  context.waiting.set(nameOf(candidate), { reason, since })
 }
 
-/** Null when it was placed (or is no longer to be), else why not. */
-async function place(context: Context, candidate: Candidate): Promise<string | null> {
-  const { job, shard } = candidate
-  const { planned, key } = job
-  const { store, capacity } = context
+/** The fence that it may claim, and the claims there are. */
+async function nextFence({ store }: Context, { job, shard }: Candidate): Promise<Next> {
+  const claims = await readClaims(store, job.key, shard)
+  return { fence: Math.max(job.shards[shard]?.fence ?? 0, claims.at(-1)?.fence ?? 0) + 1, claims }
+}
+
+async function reserve(context: Context, { job, shard }: Candidate, fence: number): Promise<Reserved> {
+  const { key, planned } = job
   const pool = context.pools.of(planned.pool)
-  if (!context.pools.has(planned.pool)) return pool.refuse(planned.resources).join('; ')
-  for (;;) {
-    const fence = Math.max(job.shards[shard]?.fence ?? 0, await lastFence(store, key, shard)) + 1
-    const attempt = attemptId(key, planned.shards, shard, fence)
-    const reserved = await capacity.reserve(pool.capacity, attempt, pool.need(planned.resources))
-    if (!reserved.ok) return reserved.why
-    faultPoint('capacity-reserved')
-    const placed = await claimAndRecord(context, candidate, fence, attempt, reserved)
-    if (placed !== 'lost') return null
-  }
+  if (!context.pools.has(planned.pool)) return { ok: false, why: pool.refuse(planned.resources).join('; ') }
+  const attempt = attemptId(key, planned.shards, shard, fence)
+  const reserved = await context.capacity.reserve(pool.capacity, attempt, pool.need(planned.resources))
+  if (reserved.ok) faultPoint('capacity-reserved')
+  return reserved
+}
+
+async function place(context: Context, candidate: Candidate, next: Next, reserved: Reservation): Promise<void> {
+  const placed = await claimAndRecord(context, candidate, next, reserved)
+  if (placed !== 'lost') context.waiting.delete(nameOf(candidate))
+  // Somebody else has claimed that fence: the next look takes a higher one.
+  else await context.commands.send(capacityAggregate(capacityOf(context, candidate.job)))
 }
 
 /** Claims the fence and writes the placement down; the reservation is given back unless both were done. */
 async function claimAndRecord(
   context: Context,
   { job, shard }: Candidate,
-  fence: number,
-  attempt: string,
+  { fence, claims }: Next,
   reserved: Reservation,
 ): Promise<'placed' | 'not wanted' | 'lost'> {
   const { planned, key } = job
   const { store, aggregates } = context
+  const { attempt } = reserved
   const server = context.redis.compared
   let placed = false
   try {
-    const resume = await resumeOrder(store, key, shard)
+    const resume = await resumeOrder(store, key, shard, claims)
     const body = {
       attempt,
       epoch: context.control.epoch,

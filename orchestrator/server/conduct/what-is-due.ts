@@ -5,11 +5,14 @@ import { inputsOf } from './conduct-job.ts'
 import { type Context, capacityAggregate, capacityOf } from './context.ts'
 import { runsUnderWay } from './look.ts'
 
+/** `capacities`: those that something waits for. */
+export type Due = { aggregates: string[]; capacities: string[] }
+
 /**
  * What has something to do now, whatever messages were lost. Jobs that only wait are many, and aren't looked at one by one:
  * it is the capacity that they wait for that places them.
  */
-export function whatIsDue(context: Context): string[] {
+export function whatIsDue(context: Context): Due {
   const { aggregates } = context
   const capacities = new Set(context.owing)
   const due = [...aggregates.index.unfinished.values()].filter((job) => {
@@ -19,11 +22,10 @@ export function whatIsDue(context: Context): string[] {
     if (commands.some(({ kind }) => kind === 'place')) capacities.add(capacityOf(context, job))
     return commands.some((command) => !isSeenTo(context, job, command))
   })
-  return [
-    ...due.map(({ key }) => jobAggregate(key)),
-    ...[...capacities].map(capacityAggregate),
-    ...runsUnderWay(context),
-  ]
+  return {
+    aggregates: [...due.map(({ key }) => jobAggregate(key)), ...runsUnderWay(context)],
+    capacities: [...capacities].map(capacityAggregate),
+  }
 }
 
 function isSeenTo({ watched, signalled }: Context, job: Job, command: JobCommand): boolean {

@@ -3,14 +3,16 @@ import { extname, join } from 'node:path'
 import type { ReportInput, ReportJob, Sample } from '../../report/input.ts'
 import type { Job } from '../../run/job.ts'
 import { stateName } from '../../run/job.ts'
-import { cellState, cellsByJob, type Run } from '../../run/run.ts'
+import { cellState, type Run } from '../../run/run.ts'
 import { readArtifact } from '../../store/artifacts.ts'
 import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
 import { jobsOf } from '../find.ts'
+import { cellsOf } from '../views/cells-of.ts'
 import { addPhases, goodput, jobPhases, noPhases } from '../views/goodput.ts'
 import { isCached, thin } from '../views/job-view.ts'
-import { cellMetrics, logsOf } from '../views/run-view.ts'
+import { cellMetrics } from '../views/run-view.ts'
+import { logsOf } from '../views/told-by.ts'
 import { warningsOf } from '../views/warnings.ts'
 import { readTrials } from './read-trials.ts'
 
@@ -35,8 +37,6 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
   const warnings = new Map<string, string[]>()
   for (const job of ordered) if (!isCached(job, run)) warnings.set(job.key, await warningsOf(context, job))
   const now = run.endedAt ?? Date.now()
-  const cells = cellsByJob(submitted.cells)
-  const cellsOf = (key: string): string[] => cells.get(key) ?? []
   const phases = new Map(
     ordered.map((job) => [
       job.key,
@@ -55,7 +55,7 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
       key: job.key,
       stage: job.planned.stage,
       entry: job.planned.entry,
-      cells: cellsOf(job.key),
+      cells: cellsOf(run, job.key),
       state: stateName(job),
       cached: isCached(job, run),
       attempts: job.attempts.filter((attempt) => !attempt.revoked && (attempt.endedAt ?? now) >= submitted.at).length,
@@ -107,7 +107,7 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
     jobs: ordered.map(reportJob),
     trials: await trialsOf(context, run, jobs),
     curves: ordered.flatMap((job) => curveOf(job, logs.get(job.key))),
-    samples: (await Promise.all(ordered.map((job) => samplesOf(context, job, cellsOf(job.key), last(job)))))
+    samples: (await Promise.all(ordered.map((job) => samplesOf(context, job, cellsOf(run, job.key), last(job)))))
       .flat()
       .slice(0, MAX_SAMPLES),
     goodput: { share: goodput(total), ...total },

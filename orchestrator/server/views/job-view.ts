@@ -4,19 +4,18 @@ import type { Run } from '../../run/run.ts'
 import type { AttemptView, JobView, Progress } from '../api.ts'
 import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
+import { cellsOf } from './cells-of.ts'
+import { toldBy } from './told-by.ts'
 import { waitsOf } from './waits.ts'
-import { warningsOf } from './warnings.ts'
 
 export async function jobView(context: Context, job: Job, run: Run): Promise<JobView> {
   const id = run.submitted.run
   const attempts = job.attempts.filter((attempt) => !attempt.revoked)
   const own = attempts.filter((attempt) => (attempt.endedAt ?? Number.POSITIVE_INFINITY) >= run.submitted.at)
-  const current = latestOfEachShard(attempts)
-  const logs = await Promise.all(current.map((attempt) => context.logs.get(attempt.attempt)))
   return {
     key: job.key,
     stage: job.planned.stage,
-    cells: run.submitted.cells.filter((cell) => Object.values(cell.jobs).includes(job.key)).map((cell) => cell.name),
+    cells: cellsOf(run, job.key),
     pool: job.planned.pool,
     needs: job.planned.needs,
     state: stateName(job),
@@ -30,10 +29,10 @@ export async function jobView(context: Context, job: Job, run: Run): Promise<Job
           : job.shards.filter((shard) => shard.state === 'committed').length,
       running: job.shards.filter((shard) => shard.state === 'running').length,
     },
-    progress: isOver(job) ? null : progressOf(logs, job.shards.length),
+    progress: isOver(job) ? null : progressOf(await latestLogs(context, attempts), job.shards.length),
     waits: waitsOf(context, job),
     error: job.error,
-    warnings: isCached(job, run) ? [] : await warningsOf(context, job),
+    warnings: isCached(job, run) ? [] : (await toldBy(context, job, run)).warnings,
     metrics: job.metrics,
     summary: job.summary,
     startedAt: own[0]?.placedAt ?? null,
@@ -46,8 +45,9 @@ export async function jobView(context: Context, job: Job, run: Run): Promise<Job
 export const isCached = (job: Job, run: Run): boolean =>
   job.phase === 'succeeded' && (job.endedAt ?? 0) <= run.submitted.at
 
-function latestOfEachShard(attempts: readonly Attempt[]): Attempt[] {
-  return [...new Map(attempts.map((attempt) => [attempt.shard, attempt])).values()]
+function latestLogs({ logs }: Context, attempts: readonly Attempt[]): Promise<AttemptLog[]> {
+  const latest = new Map(attempts.map(({ shard, attempt }) => [shard, attempt]))
+  return Promise.all([...latest.values()].map((attempt) => logs.get(attempt)))
 }
 
 /** Shards add up: their steps, their rates. */

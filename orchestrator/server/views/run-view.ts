@@ -4,14 +4,14 @@ import type { MetricValue } from '../../protocol/worker-event.ts'
 import type { Job } from '../../run/job.ts'
 import { cellState, type Run, type RunCell } from '../../run/run.ts'
 import type { RunView } from '../api.ts'
-import type { AttemptLog } from '../attempt-log.ts'
 import type { Context } from '../conduct/context.ts'
 import { jobsOf } from '../find.ts'
 import { runMetricsFolder } from '../metrics-folders.ts'
 import { certifiedOf } from './certified.ts'
-import { addPhases, goodput, jobPhases, noPhases } from './goodput.ts'
+import { addPhases, goodput, noPhases } from './goodput.ts'
 import { isCached, jobView } from './job-view.ts'
 import { poolViews } from './pool-view.ts'
+import { toldBy } from './told-by.ts'
 
 export async function runView(context: Context, run: Run): Promise<RunView> {
   const { submitted } = run
@@ -66,16 +66,8 @@ export function reportPath(context: Context, run: Run): string | null {
   return made !== undefined && made >= run.endedAt ? path : null
 }
 
-export async function logsOf(context: Context, job: Job): Promise<Map<string, AttemptLog>> {
-  return new Map(
-    await Promise.all(job.attempts.map(async ({ attempt }) => [attempt, await context.logs.get(attempt)] as const)),
-  )
-}
-
 async function runGoodput(context: Context, run: Run, jobs: Job[]): Promise<RunView['goodput']> {
-  const now = run.endedAt ?? Date.now()
   let sum = noPhases
-  for (const job of jobs)
-    if (!isCached(job, run)) sum = addPhases(sum, jobPhases(job, await logsOf(context, job), run.submitted.at, now))
+  for (const job of jobs) if (!isCached(job, run)) sum = addPhases(sum, (await toldBy(context, job, run)).phases)
   return { share: goodput(sum), ...sum }
 }
