@@ -1,7 +1,9 @@
 import type { Bench, Goal } from '../bench.ts'
 import { table } from '../bench.ts'
+import type { Lab } from '../lab.ts'
 import { quantile } from '../statistics.ts'
 import { type Measured, measureLoad } from './load.ts'
+import { measurePending } from './pending.ts'
 
 /** Each ten times the one before it, a tenth of its jobs at a time; the largest with time enough for a machine of two cores. */
 const SIZES = [
@@ -14,15 +16,18 @@ const TELL_SECONDS = 5
 /** What many jobs cost the control plane, and whether it keeps count of them. */
 export const scale: Bench = {
   about: 'what 100, 1,000 and 10,000 jobs that only pretend to run do to a real daemon, its Redis and its store',
-  parts: Object.fromEntries(
-    SIZES.map(({ jobs, meanSeconds }) => [
-      `${jobs}`,
-      async (_lab, seed: number) => {
-        const load = { jobs, atOnce: jobs / 10, seed, meanSeconds, tellSeconds: TELL_SECONDS }
-        return report(await measureLoad(load))
-      },
-    ]),
-  ),
+  parts: {
+    pending: (_lab, seed) => measurePending(seed),
+    ...Object.fromEntries(
+      SIZES.map(({ jobs, meanSeconds }) => [
+        `${jobs}`,
+        async (_lab: Lab, seed: number) => {
+          const load = { jobs, atOnce: jobs / 10, seed, meanSeconds, tellSeconds: TELL_SECONDS }
+          return report(await measureLoad(load))
+        },
+      ]),
+    ),
+  },
 }
 
 function report(measured: Measured): Goal[] {
