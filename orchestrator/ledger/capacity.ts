@@ -1,11 +1,11 @@
-import type { Redis } from 'ioredis'
+import type { ChainableCommander, Redis } from 'ioredis'
 import { z } from 'zod'
 import type { RedisLink } from './connect-redis.ts'
 import type { Keys } from './keys.ts'
 import { asRedisError, restarted } from './redis-errors.ts'
 import { loadScript, runScript } from './run-script.ts'
 
-const reserveScript = loadScript(new URL('./reserve-3.lua', import.meta.url))
+const reserveScript = loadScript(new URL('./reserve-4.lua', import.meta.url))
 
 export const HostCapacity = z.object({ cores: z.number(), gpus: z.array(z.string()) })
 /** What a host has. GPUs by id, as the engine names them (UUIDs); ids have no comma. */
@@ -41,9 +41,12 @@ export class Capacity {
     this.#keys = link.keys
   }
 
-  /** Says what a host has now. Reservations stay as they are, even where it has become too small for them. */
+  /**
+   * Says what a host has now. Reservations stay as they are, even where it has become too small for them; what they come to
+   * is counted anew, as it is after each start.
+   */
   async setHost(pool: string, host: string, capacity: HostCapacity): Promise<void> {
-    await this.#ask(() => this.#redis.hset(this.#keys.hosts(pool), host, JSON.stringify(capacity)))
+    await this.#change(pool, (redis) => redis.hset(this.#keys.hosts(pool), host, JSON.stringify(capacity)))
   }
 
   /** Takes a host out of the pool. Its reservations stay until their attempts end. */
@@ -53,7 +56,8 @@ export class Capacity {
 
   /** Reserves all that an attempt needs on one host. Asking again returns the first answer; an ended attempt gets none. */
   async reserve(pool: string, attempt: string, need: { cores: number; gpus: number }): Promise<Reserved> {
-    const keys = [this.#keys.hosts(pool), this.#keys.reservations(pool), this.#keys.ended(pool)]
+    const { hosts, reservations, ended, tally } = this.#keys
+    const keys = [hosts(pool), reservations(pool), ended(pool), tally(pool)]
     const { compared, shown } = this.#link
     const args = [attempt, need.cores, need.gpus, compared]
     const reply = await this.#ask(() => runScript(this.#redis, reserveScript, keys, args))
@@ -66,7 +70,7 @@ export class Capacity {
   /** Puts back what an attempt that was placed has: just that, whoever else may seem to have it. False: it was there. */
   async restore(pool: string, { attempt, host, cores, gpus }: Reservation): Promise<boolean> {
     const text = JSON.stringify({ host, cores, gpus: gpus.join(',') })
-    return (await this.#ask(() => this.#redis.hsetnx(this.#keys.reservations(pool), attempt, text))) === 1
+    return (await this.#change(pool, (redis) => redis.hsetnx(this.#keys.reservations(pool), attempt, text))) === 1
   }
 
   /**
@@ -74,7 +78,7 @@ export class Capacity {
    * reserve again.
    */
   async release(pool: string, attempt: string): Promise<void> {
-    await this.#ask(() => this.#redis.hdel(this.#keys.reservations(pool), attempt))
+    await this.#change(pool, (redis) => redis.hdel(this.#keys.reservations(pool), attempt))
   }
 
   async reservations(pool: string): Promise<Reservation[]> {
@@ -104,6 +108,14 @@ export class Capacity {
       })
     const cores = hosts.reduce((sum, host) => sum + host.coresFree, 0)
     return { cores, gpus: hosts.reduce((sum, host) => sum + host.gpusFree.length, 0), hosts }
+  }
+
+  /** Changes something, and drops what the reservations came to: it is counted anew when somebody asks. */
+  async #change(pool: string, change: (redis: ChainableCommander) => ChainableCommander): Promise<unknown> {
+    const replies = await this.#ask(() => change(this.#redis.multi()).del(this.#keys.tally(pool)).exec())
+    const [error, reply] = replies?.[0] ?? []
+    if (error) throw asRedisError(error, this.#link.shown)
+    return reply
   }
 
   async #ask<T>(command: () => Promise<T>): Promise<T> {

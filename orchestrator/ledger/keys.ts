@@ -17,6 +17,8 @@ export function keysOf(namespace: string) {
     hosts: (pool: string) => `${prefix}:pool:${pool}:hosts`,
     /** Hash: attempt -> what it has reserved. */
     reservations: (pool: string) => `${prefix}:pool:${pool}:reservations`,
+    /** Hash: what the reservations come to, host by host. Made anew where it is missing. */
+    tally: (pool: string) => `${prefix}:pool:${pool}:tally`,
     /** Sorted set: attempts that are over, by when they ended. */
     ended: (pool: string) => `${prefix}:pool:${pool}:ended`,
     /** Hash: host -> 'state beat incarnation facts' of its agent. */

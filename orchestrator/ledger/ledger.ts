@@ -6,7 +6,7 @@ import type { Keys } from './keys.ts'
 import { asRedisError, restarted } from './redis-errors.ts'
 import { loadScript, runScript } from './run-script.ts'
 
-const appendScript = loadScript(new URL('./append-5.lua', import.meta.url))
+const appendScript = loadScript(new URL('./append-6.lua', import.meta.url))
 const markScript = loadScript(new URL('./mark-mirrored-1.lua', import.meta.url))
 
 // Twelve random bytes in base64url: each event is stored behind the nonce of the call that appended it.
@@ -124,7 +124,14 @@ export class Ledger {
       runScript(
         this.#redis,
         appendScript,
-        [keys.log(aggregate), keys.index(kind), keys.unmirrored, keys.reservations(pool), keys.ended(pool)],
+        [
+          keys.log(aggregate),
+          keys.index(kind),
+          keys.unmirrored,
+          keys.reservations(pool),
+          keys.ended(pool),
+          keys.tally(pool),
+        ],
         [
           aggregate,
           expected,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Capacity, type HostCapacity } from '../../../orchestrator/ledger/capacity.ts'
+import { Capacity, type HostCapacity, type Reservation } from '../../../orchestrator/ledger/capacity.ts'
+import type { RedisLink } from '../../../orchestrator/ledger/connect-redis.ts'
 import { Ledger } from '../../../orchestrator/ledger/ledger.ts'
 import { someNamespace, type TestRedis, testRedis } from './redis.ts'
 
@@ -168,6 +169,8 @@ test('whatever several clients do at once: never more than there is, whole or no
           }),
         )
         const reservations = (await clients[0]?.capacity.reservations(pool)) ?? []
+        const tally = await tallyOf(pool)
+        if (tally) expect(tally).toEqual(countedAnew(reservations))
         for (const [host, has] of Object.entries(hosts)) {
           const here = reservations.filter((reservation) => reservation.host === host)
           const gpus = here.flatMap((reservation) => reservation.gpus)
@@ -197,13 +200,50 @@ test('whatever several clients do at once: never more than there is, whole or no
   )
 })
 
-let clients: { ledger: Ledger; capacity: Capacity }[] = []
+/** What Redis keeps of what the reservations come to, without what has come to nothing again; null: nothing is kept. */
+async function tallyOf(pool: string): Promise<Record<string, number> | null> {
+  const { link } = clients[0] as (typeof clients)[number]
+  const kept = Object.entries(await link.redis.hgetall(link.keys.tally(pool)))
+  const tally = kept.map(([field, count]) => [field, Number(count)]).filter(([, count]) => count !== 0)
+  return kept.length === 0 ? null : Object.fromEntries(tally)
+}
+
+function countedAnew(reservations: Reservation[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  const count = (field: string, by: number): void => {
+    if (by !== 0) counts[field] = (counts[field] ?? 0) + by
+  }
+  for (const { host, cores, gpus } of reservations) {
+    count(`cores\n${host}`, cores)
+    for (const id of gpus) count(`gpu\n${host}\n${id}`, 1)
+    count('attempts', 1)
+  }
+  return counts
+}
+
+test('reservations that were changed by something else are counted anew', async () => {
+  const link = await redis.link(someNamespace())
+  const capacity = new Capacity(link)
+  await capacity.setHost('local', 'box', { cores: 4, gpus: ['g'] })
+  await capacity.reserve('local', 'a-1', { cores: 1, gpus: 1 })
+  await link.redis.hset(link.keys.reservations('local'), 'a-2', JSON.stringify({ host: 'box', cores: 3, gpus: '' }))
+  expect(await capacity.reserve('local', 'a-3', { cores: 1, gpus: 0 })).toEqual({
+    ok: false,
+    why: 'needs 1 core, 0 free',
+  })
+  await capacity.restore('local', { attempt: 'a-4', host: 'box', cores: 0, gpus: ['g'] }) // had twice, by a mistake
+  await capacity.release('local', 'a-1')
+  expect(await capacity.reserve('local', 'a-5', { cores: 1, gpus: 1 })).toMatchObject({ ok: false })
+  expect(await capacity.reserve('local', 'a-5', { cores: 1, gpus: 0 })).toMatchObject({ ok: true })
+})
+
+let clients: { link: RedisLink; ledger: Ledger; capacity: Capacity }[] = []
 beforeAll(async () => {
   const namespace = someNamespace()
   clients = await Promise.all(
     Array.from({ length: 3 }, async () => {
       const link = await redis.link(namespace)
-      return { ledger: new Ledger(link), capacity: new Capacity(link) }
+      return { link, ledger: new Ledger(link), capacity: new Capacity(link) }
     }),
   )
 })

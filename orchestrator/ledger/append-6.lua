@@ -7,6 +7,7 @@
   KEYS[3] unmirrored    hash: aggregate -> 'from to', the events that the store doesn't have yet
   KEYS[4] reservations  hash: attempt -> what it has reserved
   KEYS[5] ended         sorted set: attempts that are over, by when
+  KEYS[6] tally         hash: what the reservations come to, host by host; see reserve-4.lua
   ARGV[1] aggregate  ARGV[2] version expected  ARGV[3] nonce  ARGV[4] time of the first event, ms
   ARGV[5] now, ms  ARGV[6] forget attempts that ended before, ms  ARGV[7] '1': the store has these events, and those before
   ARGV[8] run id of the server that the caller knows  ARGV[9] number of attempts that end, then these, then the events
@@ -41,7 +42,16 @@ else
   redis.call('HSET', KEYS[3], aggregate, from .. ' ' .. (expected + count))
 end
 
+local function tally(value, by)
+  local had = cjson.decode(value)
+  if had.cores > 0 then redis.call('HINCRBY', KEYS[6], 'cores\n' .. had.host, by * had.cores) end
+  for id in string.gmatch(had.gpus, '[^,]+') do redis.call('HINCRBY', KEYS[6], 'gpu\n' .. had.host .. '\n' .. id, by) end
+  redis.call('HINCRBY', KEYS[6], 'attempts', by)
+end
+
 for i = 10, first - 1 do
+  local given = redis.call('HGET', KEYS[4], ARGV[i])
+  if given and redis.call('EXISTS', KEYS[6]) == 1 then tally(given, -1) end
   redis.call('HDEL', KEYS[4], ARGV[i])
   redis.call('ZADD', KEYS[5], now, ARGV[i])
 end
