@@ -5,7 +5,7 @@ import { openLedger, untilTold } from './ledger-of.ts'
 import { setStage } from './stage.ts'
 import { submitJobs } from './workload.ts'
 
-/** Jobs that wait. Twice as many are submitted: the other half wait for these. */
+/** Jobs that wait for a place. Twice as many are submitted, those of before among them: the other half wait for these. */
 const PENDING = [0, 1_000, 10_000]
 const GOAL = 1_000
 const WINDOW_MS = 60_000
@@ -17,11 +17,9 @@ export async function measurePending(seed: number): Promise<Goal[]> {
   try {
     const rows: string[][] = [['jobs that wait', 'core', 'core of Redis', 'Redis commands a second']]
     const percents = new Map<number, number>()
-    let before = 0
     for (const pending of PENDING) {
-      if (pending > before) await submitJobs(stage, 2 * (pending - before), `pending-${pending}`)
+      if (pending > 0) await submitJobs(stage, 2 * pending, `pending-${pending}`)
       await untilTold(stage.redisSocket, (jobs) => jobs.every(({ events }) => events.length > 1))
-      before = pending
       await pause(15_000) // what follows a submission is over
       const { link } = await openLedger(stage.redisSocket)
       const from = { at: performance.now(), cpu: cpuSeconds(stage.pid()), redis: await redisCosts(link.redis) }
