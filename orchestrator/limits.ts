@@ -40,6 +40,9 @@ export const limits = {
   },
 
   queue: {
+    /** Aggregates that are looked at side by side, and shards of one job that are launched so: most of it is waiting. */
+    looks: 32,
+    launches: 64,
     /** A look that a worker holds is given to another one this long after the last sign of life. */
     lock: 15_000,
     /** How often a worker searches for looks whose worker died. */

@@ -74,6 +74,7 @@ async function conduct(context: Context): Promise<void> {
   await letGoOfPins(context)
   await commands.clear()
   await commands.work((aggregate) => look(context, aggregate), {
+    concurrency: limits.queue.looks,
     askAgain: () => commands.sendAll(everything(context)),
   })
   journal.start()

@@ -1,5 +1,7 @@
+import { limits } from '../../limits.ts'
 import { decideJob, type InputState, type JobCommand } from '../../run/decide-job.ts'
 import type { Job } from '../../run/job.ts'
+import { concurrently } from '../../store/concurrently.ts'
 import { jobAggregate } from '../aggregates.ts'
 import { collect, publish } from './collect.ts'
 import { type Context, capacityAggregate, capacityOf } from './context.ts'
@@ -10,16 +12,20 @@ import { revoke, terminate, watch } from './watch.ts'
 export async function conductJob(context: Context, key: string): Promise<void> {
   const job = context.aggregates.jobs.get(key)
   if (!job) return
-  for (const command of decideJob(job, inputsOf(context, job), Date.now())) {
+  const commands = decideJob(job, inputsOf(context, job), Date.now())
+  const launches = commands.filter(({ kind }) => kind === 'launch')
+  for (const command of commands) {
+    if (command.kind === 'launch') continue
     const now = context.aggregates.jobs.get(key)
     // The command was decided on a state that is no longer: the change has asked for another look already.
     if (now?.version !== job.version && needsFreshLook(command)) return
     await carryOut(context, job, command)
   }
+  // Side by side: an engine can then hand many shards to its scheduler at once.
+  await concurrently(launches, (command) => carryOut(context, job, command), limits.queue.launches)
 }
 
-const needsFreshLook = (command: JobCommand): boolean =>
-  command.kind !== 'watch' && command.kind !== 'collect' && command.kind !== 'launch'
+const needsFreshLook = (command: JobCommand): boolean => command.kind !== 'watch' && command.kind !== 'collect'
 
 async function carryOut(context: Context, job: Job, command: JobCommand): Promise<void> {
   const { aggregates, commands } = context
