@@ -161,6 +161,8 @@ export const limits = {
   },
 
   engines: {
+    /** One call of podman or docker, other than to build, to pull or to wait: half a second, where nothing else is going on. */
+    container: 180_000,
     /** How often files are read that are written where the kernel doesn't tell of it: on a shared file system. */
     tail: 2_000,
   },

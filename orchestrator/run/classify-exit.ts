@@ -24,13 +24,17 @@ export type ExitFacts = {
   diskFull: boolean
 }
 
-/** What no job is to blame for, and no retry mends, but time may: the store is away, a disk full, a GPU somebody else's. */
+/**
+ * What no job is to blame for, and no retry mends, but time may: the store or a registry is away, a disk full, a GPU
+ * somebody else's.
+ */
 const BLOCKING: ReadonlySet<string> = new Set([
   'STORE_UNREACHABLE',
   'STORE_DENIED',
   'STORE_FULL',
   'DISK_FULL',
   'GPU_BUSY',
+  'IMAGE_NOT_PULLED',
 ])
 
 const USE_LESS = 'let the stage use less: a smaller batch, fewer data workers'

@@ -51,7 +51,8 @@ def counters(root: str = "/sys/fs/cgroup") -> list[str]:
                 if controllers == "":
                     found.append(f"{root}{path}/memory.events")
                 elif "memory" in controllers.split(","):
-                    found.append(f"{root}/memory{path}/memory.oom_control")
+                    # In a container the path is often the host's, and what is mounted the container's own.
+                    found += [f"{root}/memory{path}/memory.oom_control", f"{root}/memory/memory.oom_control"]
     except OSError:
         pass
     return [path for path in found if os.access(path, os.R_OK)] + ["/proc/vmstat"]

@@ -69,21 +69,24 @@ export class Images {
   }
 }
 
-/** Counts layers in what `pull` says: podman's `Copying blob sha256:… done`, Docker's `1a2b3c: Pull complete`. */
+/** Counts layers in what `pull` says: Docker tells each one's end, `1a2b3c: Pull complete`; podman only its start. */
 export class Layers {
-  readonly #known = new Set<string>()
+  readonly #begun = new Set<string>()
   readonly #done = new Set<string>()
+  #ends = false
 
   take(line: string): void {
     const [, podman, docker, what = ''] =
       /^Copying blob (?:sha256:)?([0-9a-f]{12})|^([0-9a-f]{12}): (.*)/.exec(line) ?? []
     const layer = podman ?? docker
     if (layer === undefined) return
-    this.#known.add(layer)
-    if (/\b(done|skipped)\b/.test(line) || /^(Pull complete|Already exists)/.test(what)) this.#done.add(layer)
+    this.#begun.add(layer)
+    this.#ends ||= docker !== undefined
+    if (/^(Pull complete|Already exists)/.test(what)) this.#done.add(layer)
   }
 
   told(): string {
-    return this.#known.size === 0 ? '' : `: ${this.#done.size} of ${this.#known.size} layers`
+    if (this.#begun.size === 0) return ''
+    return this.#ends ? `: ${this.#done.size} of ${this.#begun.size} layers` : `: ${this.#begun.size} layers begun`
   }
 }

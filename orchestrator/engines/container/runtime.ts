@@ -1,5 +1,6 @@
 import { execa, type Options } from 'execa'
 import { OrchestrateError } from '../../errors.ts'
+import { limits } from '../../limits.ts'
 
 export const programs = ['podman', 'docker'] as const
 export type Program = (typeof programs)[number]
@@ -32,8 +33,8 @@ export async function findRuntime(wanted: Program | null = null, options: string
 
 /** A command line that is installed says nothing yet: Docker's needs a daemon, podman's a storage that it may use. */
 export async function askRuntime(program: Program, options: string[] = []): Promise<Asked> {
-  const { failed, stdout, stderr, exitCode } = await run(program, [...options, 'info', '--format', '{{json .}}'])
-  if (failed && exitCode === undefined) return { program, problem: 'not installed' }
+  const { failed, stdout, stderr, installed } = await run(program, [...options, 'info', '--format', '{{json .}}'])
+  if (!installed) return { program, problem: 'not installed' }
   const info = parse(stdout)
   if (failed || info === null) return { program, problem: lastLine(stderr) || 'no answer' }
   // Docker's command line ends with 0 and an empty version when its daemon doesn't answer.
@@ -77,12 +78,14 @@ function parse(text: string): Info | null {
 
 /** One call of a runtime's command line; how it went is in the result, nothing is thrown. */
 export async function run(program: string, args: string[], options: Options = {}) {
-  const result = await execa(program, args, { reject: false, stdin: 'ignore', timeout: 60_000, ...options })
+  const timeout = limits.engines.container
+  const result = await execa(program, args, { reject: false, stdin: 'ignore', timeout, ...options })
+  const late = result.timedOut ? `no answer within ${timeout / 1000} s` : null
   return {
     failed: result.failed,
-    exitCode: result.exitCode,
+    installed: result.code !== 'ENOENT',
     stdout: String(result.stdout ?? ''),
-    stderr: result.exitCode === undefined ? (result.shortMessage ?? '') : String(result.stderr ?? ''),
+    stderr: late ?? String(result.stderr ?? result.shortMessage ?? ''),
   }
 }
 

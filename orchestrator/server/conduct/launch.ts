@@ -96,9 +96,12 @@ async function refuse(context: Context, job: Job, attempt: Attempt, cause: unkno
   )
 }
 
+/** What stays as it is until somebody does something about it. */
+const MISTAKES: ReadonlySet<string> = new Set(['SECRET_MISSING', 'CONTAINER_ENGINE_MISSING', 'IMAGE_MISSING'])
+
 function outcomeOf(error: JobError, cause: unknown): Outcome {
   if (isBlocking(error.code)) return { kind: 'blocked', error }
-  const mistake = cause instanceof OrchestrateError && (cause.exit === 2 || cause.code === 'SECRET_MISSING')
+  const mistake = cause instanceof OrchestrateError && (cause.exit === 2 || MISTAKES.has(cause.code))
   return mistake ? { kind: 'misused', error } : { kind: 'crashed', error, by: 'outside' }
 }
 

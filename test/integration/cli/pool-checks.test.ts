@@ -36,7 +36,7 @@ test('on a machine without any program for containers and Slurm, the lines to ty
     process.env.PATH = path
   })
   const pools = `pools:
-  boxed: { engine: container, image: 'worker@sha256:00' }
+  boxed: { engine: container, image: 'worker@sha256:${'0'.repeat(64)}' }
   cluster: { engine: slurm, directory: /tmp }
 `
   const said = await check(pools)
