@@ -16,7 +16,7 @@ import { lastWords } from '../debug/read-attempt.ts'
 import type { Twin } from './gather-evidence.ts'
 import { type PlannedKill, planKills, type Reported } from './kill-plan.ts'
 import { type Bench, type Ended, endedWell, runAttempt } from './run-attempt.ts'
-import { runKilled } from './run-killed.ts'
+import { lastStep, runKilled } from './run-killed.ts'
 import { type Changes, twinJob } from './twin-job.ts'
 
 export type How = { changes: Changes; seed: number; kills: number }
@@ -44,7 +44,8 @@ export async function runResumed(bench: Bench, job: JobFile, how: How, whole: En
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const plan = planKills(reported, { seed: how.seed, kills: how.kills, ranks: whole.job.ranks, attempt })
     if (plan === null) break
-    const found = await tryToKill(bench, job, { ...how, plan, name: attempt === 0 ? 'killed' : `killed${attempt}` })
+    const name = attempt === 0 ? 'killed' : `killed${attempt}`
+    const found = await tryToKill(bench, job, { ...how, plan, name, last: lastStep(whole) })
     if (found !== null) return found
     bench.tell.phase('it was over before it could be killed: once more, earlier')
   }
@@ -55,9 +56,9 @@ export async function runResumed(bench: Bench, job: JobFile, how: How, whole: En
   )
 }
 
-type Trial = How & { plan: { every: number; kills: PlannedKill[] }; name: string }
+type Trial = How & { plan: { every: number; kills: PlannedKill[] }; name: string; last: number }
 
-/** Null when it was over before it could be killed. */
+/** Null when it was over before it could be killed, or had nothing left to do but to end: then it resumes no step. */
 async function tryToKill(bench: Bench, job: JobFile, trial: Trial): Promise<KilledTwin | null> {
   const { plan, changes } = trial
   const store = await makeStore(bench, trial.name)
@@ -78,10 +79,11 @@ async function tryToKill(bench: Bench, job: JobFile, trial: Trial): Promise<Kill
       return null
     }
     if (!('rank' in ended)) throw await failed(ended, 'the attempt that was to be killed')
-    attempts.push(ended)
     const [manifest = ''] = await resumeOrder(store, job.job, job.shard)
     const { rank, reached } = ended
     const resumedFrom = placeOf(manifest)?.step ?? 0
+    if (resumedFrom >= trial.last) return null
+    attempts.push(ended)
     kills.push({ attempt: ended.job.attempt, step: planned.step, reached, rank, resumedFrom, manifest })
   }
   bench.tell.phase(`killed, resumed from step ${kills.at(-1)?.resumedFrom ?? 0}`)
