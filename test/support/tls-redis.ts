@@ -79,11 +79,11 @@ async function start(
 }
 
 /** An authority, and certificates that it signed for the server and for a client. */
-function makeCertificates(folder: string): void {
+export function makeCertificates(folder: string, names = ['redis', 'client']): void {
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
   openssl('req', '-x509', ...ec, '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=test authority')
-  for (const name of ['redis', 'client']) {
+  for (const name of names) {
     openssl(
       ...['req', '-x509', '-CA', 'ca.crt', '-CAkey', 'ca.key', ...ec, '-keyout', `${name}.key`, '-out', `${name}.crt`],
       ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
@@ -92,7 +92,7 @@ function makeCertificates(folder: string): void {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -29,6 +29,7 @@ export async function containerPlace(): Promise<Place> {
   }
   return {
     python: 'python3',
+    env: { FOR_THE_WORKER: 'yes' },
     engine: () => make(),
     controlPlane: (launch) =>
       startControlPlane(join(import.meta.dirname, 'make-container-engine.ts'), { stateDir, settings }, launch),

@@ -20,6 +20,7 @@ export async function localPlace(): Promise<Place & { stateDir: string }> {
   return {
     stateDir,
     python,
+    env: { FOR_THE_WORKER: 'yes' },
     engine: () => {
       const engine = new LocalEngine({ stateDir, python, prepare: prepared, log })
       engines.push(engine)

@@ -8,6 +8,8 @@ export type Place = {
   engine(): Engine
   /** Launches from a process of its own, and returns once that has been told that the attempt can't get lost. */
   controlPlane(launch: Launch): Promise<ControlPlane>
+  /** Variables that the control plane sends along; hosts of others' have their own. */
+  env: Record<string, string>
   /** What the place itself still knows of an attempt, a line each (containers, jobs, folders). Processes are looked for by the suite. */
   remains(attempt: string): Promise<string[]>
   /** Has the scheduler or runtime beneath forget an attempt that is over. */

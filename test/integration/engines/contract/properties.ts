@@ -25,4 +25,6 @@ export type Property = keyof typeof properties
 /** What an engine doesn't do, and why that is right. Its column in the README begins with a dash there. */
 export const exceptions: Partial<Record<Engine['kind'], Partial<Record<Property, string>>>> = {
   local: { queued: 'it starts at once: what it needs was reserved before' },
+  slurm: { processes: 'its ranks run on other machines' },
+  agents: { processes: 'its ranks run on other machines' },
 }

@@ -36,6 +36,7 @@ export async function slurmPlace(): Promise<Place> {
   }
   return {
     python,
+    env: { FOR_THE_WORKER: 'yes' },
     engine,
     controlPlane: (launch) =>
       startControlPlane(join(import.meta.dirname, 'make-slurm-engine.ts'), { pool, identity }, launch),

@@ -17,7 +17,7 @@ export function environment(lab: Lab): void {
   test('ranks are told who they are, and nothing that is not for them', async () => {
     process.env.DAEMON_SECRET = 'not for workers'
     const launch = lab.job(['describe'], { ranks: 2, cores: 4 })
-    launch.env.FOR_THE_WORKER = 'yes'
+    Object.assign(launch.env, lab.place.env)
     launch.secrets.TOKEN = 'hush-7f3a'
     const { attempt } = launch.job
     await lab.engine.launch(launch)
@@ -36,7 +36,7 @@ export function environment(lab: Lab): void {
         OMP_NUM_THREADS: '2',
         PYTHONUNBUFFERED: '1',
         PYTHONHASHSEED: '0',
-        FOR_THE_WORKER: 'yes',
+        ...lab.place.env,
       })
       expect(fact.env.ORCHESTRATE_ATTEMPT_DIR?.endsWith(attempt)).toBe(true)
       expect(Object.values(fact.env)).not.toContain('not for workers')

@@ -33,6 +33,14 @@ export function signals(lab: Lab): void {
     expect(lab.read(attempt, 'stdout.1.log')).toBe('ready\nSIGTERM, so what\n')
   })
 
+  test('a rank that was stopped is ended by SIGKILL, with the others', async () => {
+    const attempt = await lab.startReady(['freeze'], { ranks: 2 })
+    await lab.engine.signal(attempt, 'SIGKILL')
+    const [running, stopped] = ends(await endOf(lab.engine, attempt))
+    expect(['SIGTERM', 'SIGKILL']).toContain(running) // it is sent both, at once
+    expect(stopped).toBe('SIGKILL')
+  })
+
   test('SIGKILL does not wait for the grace period, and leaves a record all the same', async () => {
     const attempt = await lab.startReady(['stubborn'], { ranks: 2 })
     await lab.engine.signal(attempt, 'SIGKILL')
