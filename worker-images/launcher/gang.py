@@ -34,7 +34,9 @@ class Gang:
         self.memory = None if job.memory is None else Memory(job.memory, session)
         self._job = job
         self._directory = directory
-        self._session = session
+        # Where this process shares its session with others (a step of Slurm's, a shell's job), each rank has its own.
+        self._apart = "session" if session is None else "group"
+        self._sessions = set() if session is None else {session}
         self._lock = lock
         self._place = place
         self._stopping = False
@@ -53,8 +55,10 @@ class Gang:
     def start(self) -> None:
         """Call with the signals blocked, and SIGUSR1 and SIGUSR2 ignored: that is how the ranks are to begin."""
         for number in range(self._place.first, self._place.first + self._place.count):
-            rank = Rank(self._job, self._directory, number, self._place, self._scratch.environment())
+            rank = Rank(self._job, self._directory, number, self._place, self._scratch.environment(), self._apart)
             self.ranks.append(rank)
+            if self._apart == "session":
+                self._sessions.add(rank.pid)
             for fd in rank.logs:
                 self._readers[fd] = rank
                 self._poll.register(fd, select.POLLIN)
@@ -81,7 +85,7 @@ class Gang:
             rank.kill()
         while any(rank.exit is None for rank in self.ranks):
             self._reap(0)
-        kill_strays(self._place.marks, self._session, {os.getpid(), self._guardian.pid})
+        kill_strays(self._place.marks, self._sessions, {os.getpid(), self._guardian.pid})
         # What they wrote last is still in the pipes. Only a process that can't be killed keeps one open longer.
         deadline = time.monotonic() + 2
         while self._readers and time.monotonic() < deadline:
@@ -91,7 +95,7 @@ class Gang:
         return [rank.exit for rank in self.ranks if rank.exit is not None]
 
     def _guard(self) -> Guardian:
-        return Guardian(self._directory, self._place.marks, self._session, self._lock, self._scratch.path)
+        return Guardian(self._directory, self._place.marks, self._sessions, self._lock, self._scratch.path)
 
     def _until_deadline(self) -> float | None:
         look_at = None if self.memory is None else self.memory.next_look

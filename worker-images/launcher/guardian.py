@@ -9,7 +9,7 @@ from launcher.strays import kill_strays
 class Guardian:
     """Waits at the end of a pipe that closes with the launcher, however that ends; costs nothing meanwhile."""
 
-    def __init__(self, directory: str, marks: list[str], session: int | None, lock: int, scratch: str) -> None:
+    def __init__(self, directory: str, marks: list[str], sessions: set[int], lock: int, scratch: str) -> None:
         read, self._write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -18,7 +18,7 @@ class Guardian:
                 os.dup2(read, 0)
                 os.dup2(lock, 1)  # held until nothing is left: only then is the attempt over
                 os.closerange(2, 1 << 16)
-                _guard(directory, marks, session, scratch)
+                _guard(directory, marks, sessions, scratch)
             finally:
                 os._exit(0)
         os.close(read)
@@ -31,10 +31,10 @@ class Guardian:
             pass
 
 
-def _guard(directory: str, marks: list[str], session: int | None, scratch: str) -> None:
+def _guard(directory: str, marks: list[str], sessions: set[int], scratch: str) -> None:
     if os.read(0, 1):
         return
-    kill_strays(marks, session, {os.getpid()})
+    kill_strays(marks, sessions, {os.getpid()})
     remove_scratch(scratch)
     try:
         os.unlink(f"{directory}/secrets.json")

@@ -11,10 +11,12 @@ from launcher.redaction import Redaction
 
 
 class Rank:
-    """A started rank. It leads a process group of its own, so that what it leaves behind can be killed with it."""
+    """A started rank. What it leaves behind can be killed with its group."""
 
-    def __init__(self, job: Job, directory: str, number: int, place: Place, scratch: dict[str, str]) -> None:
-        """Raises OSError when the command can't be started."""
+    def __init__(
+        self, job: Job, directory: str, number: int, place: Place, scratch: dict[str, str], apart: str
+    ) -> None:
+        """It leads a process group of its own, or (`apart`) a session. Raises OSError when it can't be started."""
         self.number = number
         self.exit: dict[str, Json] | None = None
         self.killed = False
@@ -31,7 +33,7 @@ class Rank:
                     (os.POSIX_SPAWN_DUP2, write_out, 1),
                     (os.POSIX_SPAWN_DUP2, write_err, 2),
                 ],
-                setpgroup=0,
+                **({"setsid": True} if apart == "session" else {"setpgroup": 0}),
                 setsigmask=[],
                 setsigdef=[SIGPIPE, SIGXFSZ],  # Python ignores these two, and what is ignored would stay so
             )

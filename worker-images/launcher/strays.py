@@ -6,16 +6,16 @@ import time
 from launcher.quick import SIGKILL
 
 
-def kill_strays(marks: list[str], session: int | None, spare: set[int]) -> None:
+def kill_strays(marks: list[str], sessions: set[int], spare: set[int]) -> None:
     """Kills until nothing is left, for at most 2 s: a process that hangs in the kernel can't be waited for.
 
     Args:
         marks: what the ranks were told in their environment, and their children inherit; all of it.
-        session: of the ranks, when they have one of their own; None when other processes share it.
+        sessions: those that only the ranks have.
         spare: pids to leave alone.
     """
     deadline = time.monotonic() + 2
-    while pids := find_strays(marks, session, spare):
+    while pids := find_strays(marks, sessions, spare):
         for pid in pids:
             try:
                 os.kill(pid, SIGKILL)
@@ -26,22 +26,22 @@ def kill_strays(marks: list[str], session: int | None, spare: set[int]) -> None:
         time.sleep(0.002)  # a killed process takes a moment to go, and may have forked in the last one
 
 
-def find_strays(marks: list[str], session: int | None, spare: set[int]) -> list[int]:
+def find_strays(marks: list[str], sessions: set[int], spare: set[int]) -> list[int]:
     """A child that called setsid is found by its environment, one that overwrote that by its session."""
     entries = [b"\0" + os.fsencode(mark) + b"\0" for mark in marks]
     return [
         int(name)
         for name in os.listdir("/proc")
-        if name.isdigit() and int(name) not in spare and _belongs(name, session, entries)
+        if name.isdigit() and int(name) not in spare and _belongs(name, sessions, entries)
     ]
 
 
-def _belongs(name: str, session: int | None, entries: list[bytes]) -> bool:
+def _belongs(name: str, sessions: set[int], entries: list[bytes]) -> bool:
     try:
         state, _parent, _group, its_session = read_file(f"/proc/{name}/stat").rpartition(b")")[2].split()[:4]
         if state in (b"Z", b"X"):
             return False
-        if int(its_session) == session:
+        if int(its_session) in sessions:
             return True
         environ = b"\0" + read_file(f"/proc/{name}/environ")
         return all(entry in environ for entry in entries)

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { OrchestrateError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
-import { readExit, revokeClaim, writeJob, writeWhole } from '../attempt-directory.ts'
+import { readExit, removeSecrets, revokeClaim, writeJob, writeWhole } from '../attempt-directory.ts'
 import type { Engine, Launch, Observation, RankProcess, Signal } from '../engine.ts'
 import type { Prepare } from '../prepare/prepare.ts'
 import { Arrays } from './arrays.ts'
@@ -114,7 +114,9 @@ export class SlurmEngine implements Engine {
     this.#queue.hurry()
     this.#signs.wake(attempt)
     // Somebody who wants it no longer may not have found a job to cancel yet.
-    if ((await readJobClaim(directory)) === 'revoked') await this.#cancel([id])
+    if ((await readJobClaim(directory)) !== 'revoked') return
+    await removeSecrets(directory)
+    await this.#cancel([id])
   }
 
   /** Whether a control plane that died had Slurm accept it before: the attempt's own file and Slurm's queue know. */
@@ -191,7 +193,7 @@ export class SlurmEngine implements Engine {
     if (state !== 'running') return
     // To the batch step alone, which tells every node; on QUIT it has the ranks killed, and leaves a record.
     const name = signal === 'SIGKILL' ? 'QUIT' : signal.slice(3)
-    await this.#scancel(['--batch', `--signal=${name}`, claim.job])
+    await this.#scancel(['--batch', `--signal=${name}`, await this.#nameOf(attempt, claim)])
     if (signal === 'SIGKILL') setTimeout(() => void this.#kill(attempt), limits.slurm.killTakes).unref()
   }
 
@@ -200,10 +202,20 @@ export class SlurmEngine implements Engine {
     try {
       const claim = await readJobClaim(this.directory(attempt))
       const { observation } = await this.#seen(attempt)
-      if (claim !== null && claim !== 'revoked' && observation.state === 'running') await this.#scancel([claim.job])
+      if (claim !== null && claim !== 'revoked' && observation.state === 'running')
+        await this.#scancel([await this.#nameOf(attempt, claim)])
     } catch (error) {
       this.#log.warn({ attempt, err: error }, 'attempt could not be killed')
     }
+  }
+
+  /** What scancel is to be told. One task of an array has the array's own number, by which all of them would be meant. */
+  async #nameOf(attempt: string, { job }: { job: string }): Promise<string> {
+    const submission = await readSubmission(this.directory(attempt))
+    if (submission === null || submission.task === null) return job
+    if (submission.id !== null) return submission.id
+    const listed = (await this.#queue.latest()).jobs.get(jobKey(submission)) ?? []
+    return listed.find(({ number }) => number === job)?.id ?? job
   }
 
   /** One that is over meanwhile, or never was, need not be told. */
