@@ -15,6 +15,22 @@ export function signals(lab: Lab): void {
     await lab.engine.signal(attempt, 'SIGTERM') // nobody is there any more, and nobody is hit
   })
 
+  test('of attempts that were launched together only the one that is meant hears', async () => {
+    const launches = Array.from({ length: 4 }, () => lab.job(['listen']))
+    await Promise.all(launches.map((launch) => lab.engine.launch(launch)))
+    const attempts = launches.map(({ job }) => job.attempt)
+    for (const attempt of attempts) await untilReady(lab.engine, attempt)
+    for (const attempt of attempts) {
+      await lab.engine.signal(attempt, 'SIGUSR1')
+      await untilWritten(lab.engine, attempt, 'stdout.0.log', 'SIGUSR1')
+    }
+    for (const attempt of attempts) {
+      await lab.engine.signal(attempt, 'SIGTERM')
+      expect(ends(await endOf(lab.engine, attempt))).toEqual([75])
+      expect(lab.read(attempt, 'stdout.0.log')).toBe('ready\nSIGUSR1\n')
+    }
+  })
+
   test('a rank that has no handlers yet survives SIGUSR1 and SIGUSR2, but not SIGTERM', async () => {
     const attempt = await lab.start(['wait'])
     for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) await lab.engine.signal(attempt, signal) // while it starts
