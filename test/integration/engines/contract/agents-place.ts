@@ -47,6 +47,7 @@ export async function agentsPlace(): Promise<Place> {
   const directories = (attempt: string) => [stateDir, agentState].map((state) => join(state, 'attempts', attempt))
   return {
     python,
+    env: {},
     engine: () => make(),
     controlPlane: (launch) =>
       startControlPlane(
