@@ -1,3 +1,4 @@
+import { type ErrorCode, errorCodes } from '../errors.ts'
 import type { EngineEnd } from '../protocol/engine-end.ts'
 import { type AttemptExit, exitCode, type RankExit } from '../protocol/exit-record.ts'
 import { formatSize } from '../spec/units.ts'
@@ -65,7 +66,7 @@ export function classifyExit(facts: ExitFacts): Outcome {
   }
   if (exit.message && isBlocking(exit.code))
     return { kind: 'blocked', error: error(facts, exit.code ?? '', exit.message) }
-  if (exit.message) return { kind: 'misused', error: error(facts, 'LAUNCH_FAILED', exit.message) }
+  if (exit.message) return notStarted(facts, exit.message, exit.code)
   const bad = badRank(exit)
   if (exit.cause === 'memory' || bad?.oomKilled || failed?.code === 'OUT_OF_MEMORY')
     return { kind: 'outOfMemory', error: outOfMemory(facts, exit, bad) }
@@ -74,6 +75,14 @@ export function classifyExit(facts: ExitFacts): Outcome {
   if (!failed && facts.diskFull) return { kind: 'blocked', error: error(facts, 'DISK_FULL', WITHOUT_ROOM, bad) }
   if (exit.cause === 'time') return again(facts, 'TIME_LIMIT', 'ran into its time limit', 'outside', bad)
   return fromRank(facts, bad)
+}
+
+/** What an agent could not start says by its code whose fault that is: the job's, or that of the place. */
+function notStarted(facts: ExitFacts, message: string, code: string | null): Outcome {
+  const known = code !== null && code in errorCodes ? errorCodes[code as ErrorCode] : null
+  if (known === null) return { kind: 'misused', error: error(facts, 'LAUNCH_FAILED', message) }
+  const told = error(facts, code ?? '', message, undefined, known.hint)
+  return known.exit === 2 ? { kind: 'misused', error: told } : { kind: 'crashed', by: 'outside', error: told }
 }
 
 function fromEngine(facts: ExitFacts, end: EngineEnd): Outcome {

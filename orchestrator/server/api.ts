@@ -164,6 +164,22 @@ export const PoolView = z.object({
 })
 export type PoolView = z.infer<typeof PoolView>
 
+const Share = z.object({ all: z.int(), free: z.int() })
+
+/** A host of a pool whose hosts come and go: GET /api/v1/hosts. */
+export const HostView = z.object({
+  pool: z.string(),
+  host: z.string(),
+  /** live: takes work; draining: finishes what it has; left: has said so; lost: was silent for too long. */
+  state: z.enum(['live', 'draining', 'left', 'lost']),
+  cores: Share,
+  gpus: Share,
+  attempts: z.int(),
+  /** When it last showed a sign of life; null when it has not since this daemon listens. */
+  heardAt: z.number().nullable(),
+})
+export type HostView = z.infer<typeof HostView>
+
 export const RunView = z.object({
   run: z.string(),
   pipeline: z.string(),

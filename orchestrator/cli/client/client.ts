@@ -8,6 +8,7 @@ import {
   type CollectRequest,
   CollectView,
   Health,
+  HostView,
   InvariantsView,
   JobDetail,
   PlanView,
@@ -23,6 +24,7 @@ import { type Sent, send, type Target, text } from './http.ts'
 import { serverEvents } from './sse.ts'
 
 const Runs = z.object({ runs: z.array(RunView) })
+const Hosts = z.object({ hosts: z.array(HostView) })
 const Checkpoints = z.object({ checkpoints: z.array(CheckpointView) })
 const Missing = z.object({ missing: z.array(z.string()) })
 const Attempt = z.object({ attempt: AttemptView, job: z.json() })
@@ -69,6 +71,7 @@ export function createClient(target: Target) {
   return {
     target,
     health: () => ask(Health, { method: 'GET', path: '/api/v1/health', within: limits.client.health }),
+    hosts: async () => (await get(Hosts, '/hosts')).hosts,
     invariants: () => get(InvariantsView, '/invariants'),
     stop: () => post(z.unknown(), '/stop'),
     recover: () => post(RecoverView, '/recover'),

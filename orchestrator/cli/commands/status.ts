@@ -4,6 +4,7 @@ import { exitCodeOf } from '../exit-code.ts'
 import { type Connection, examples, withConnection } from '../options.ts'
 import { printJson, printLines } from '../print.ts'
 import { printEnd } from '../print-end.ts'
+import { hostsTable } from '../view/hosts-table.ts'
 import { span } from '../view/line.ts'
 import { metricsCommands } from '../view/metrics-commands.ts'
 import { runScreen } from '../view/run-screen.ts'
@@ -16,7 +17,7 @@ type Options = Connection & { json?: boolean; follow?: boolean }
 
 export function command(): Command {
   const status = new Command('status')
-    .description('Lists the runs, newest first; or shows one run as it stands.')
+    .description('Lists the runs, newest first, and hosts with an agent; or shows one run as it stands.')
     .argument('[run]', 'a run, or `latest`')
     .option('--follow', 'look on until it ends; Ctrl-C ends only the looking')
     .option('--json', 'one JSON document on standard output')
@@ -33,8 +34,10 @@ async function status_(run: string | undefined, options: Options): Promise<void>
   if (run === undefined) {
     const runs = await client.runs()
     const { troubles } = await client.health()
-    if (options.json === true) return printJson({ runs, troubles })
+    const hosts = await client.hosts()
+    if (options.json === true) return printJson({ runs, hosts, troubles })
     printLines(troubleLines(troubles, Date.now()))
+    if (hosts.length > 0) printLines([...hostsTable(hosts, Date.now()), []])
     if (runs.length > 0) return printLines(runsTable(runs, Date.now()))
     return printLines([[span('No runs yet. Try: orchestrate run jobs/quickstart.yaml')]])
   }

@@ -26,6 +26,8 @@ export class HostKeeper {
   readonly #heard = new Map<string, Heard>()
   #known: KnownHost[] = []
   #last: number | null = null
+  /** Whether one look was made: of who was there then, nobody knows since when. */
+  #looked = false
 
   constructor(options: Options) {
     this.#options = options
@@ -45,6 +47,7 @@ export class HostKeeper {
     const awake = this.#last === null ? 0 : Math.min(now - this.#last, 2 * limits.agents.look)
     this.#last = now
     for (const host of found) await this.#listen(host, awake)
+    this.#looked = true
     const before = JSON.stringify(placesOf(this.#known))
     this.#known = found.map((host) => ({ ...host, heardAt: this.#heard.get(host.host)?.heardAt ?? null }))
     return JSON.stringify(placesOf(this.#known)) !== before
@@ -60,7 +63,7 @@ export class HostKeeper {
     const same = before?.incarnation === host.incarnation && before.beat === host.beat
     const heard: Heard = same
       ? { ...before, silent: before.silent + awake }
-      : { incarnation: host.incarnation, beat: host.beat, silent: 0, heardAt: before ? Date.now() : null }
+      : { incarnation: host.incarnation, beat: host.beat, silent: 0, heardAt: this.#looked ? Date.now() : null }
     this.#heard.set(host.host, heard)
     if (heard.silent < this.#options.silence || !isPart(host)) return
     const seconds = Math.round(heard.silent / 1000)

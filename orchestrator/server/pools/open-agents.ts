@@ -51,6 +51,8 @@ export async function openAgents(pool: PoolOf<'agents'>, ground: Ground): Promis
           .filter(({ state }) => state === 'live')
           .map(({ host, facts }) => [host, facts.capacity]),
       ),
+    members: () =>
+      hosts().map(({ host, state, heardAt, facts }) => ({ host, state, heardAt, capacity: facts.capacity })),
     counts: 'cores',
     close: () => engine.close(),
   }

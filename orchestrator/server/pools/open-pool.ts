@@ -2,8 +2,11 @@ import type { Engine } from '../../engines/engine.ts'
 import type { HostCapacity } from '../../ledger/capacity.ts'
 import type { Resources } from '../../spec/pipeline.ts'
 import type { Pool } from '../../spec/pools/pool.ts'
+import type { HostView } from '../api.ts'
 
 export type Need = { cores: number; gpus: number }
+
+export type Member = Pick<HostView, 'host' | 'state' | 'heardAt'> & { capacity: HostCapacity }
 
 /** A pool with the engine that runs its attempts, and what the control plane has to know to place them. */
 export type OpenPool = {
@@ -17,6 +20,8 @@ export type OpenPool = {
   refuse: (resources: Resources) => string[]
   /** Its hosts by name, as they are now. */
   hosts: () => ReadonlyMap<string, HostCapacity>
+  /** For pools whose hosts come and go: all that are known, gone or not. */
+  members?: () => Member[]
   /** What the cores of its hosts mean: themselves, or jobs that a scheduler may have at once. */
   counts: 'cores' | 'jobs'
   close: () => unknown

@@ -5,6 +5,7 @@ import type { Health, InvariantsView, RecoverView } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
 import { checkInvariants } from '../conduct/check-invariants.ts'
 import type { Context } from '../conduct/context.ts'
+import { hostViews } from '../views/host-views.ts'
 
 const Digest = z.string().regex(/^[0-9a-f]{64}$/)
 
@@ -20,6 +21,8 @@ export function daemonRoutes(app: FastifyInstance, context: Context, health: () 
     const violations = await checkInvariants(context)
     return { checkedAt: Date.now(), violations }
   })
+
+  app.get('/api/v1/hosts', async () => ({ hosts: hostViews(context) }))
 
   app.post('/api/v1/recover', async (): Promise<RecoverView> => {
     const before = [...context.recovery.findings]

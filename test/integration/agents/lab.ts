@@ -25,6 +25,8 @@ export type Lab = {
   daemon: Daemon
   state: string
   store: string
+  /** Of its daemon, and of whoever asks that. */
+  env: Record<string, string>
   /** The same daemon once more, after its end. */
   again(): Promise<Daemon>
   agent(host: string, options?: { cores?: number; state?: string }): Promise<RunningAgent>
@@ -45,6 +47,7 @@ export async function makeLab({ silence = '5s' } = {}): Promise<Lab> {
     daemon,
     state,
     store,
+    env,
     again: () => startDaemon(state, env),
     agent: (host, options) => startAgent(host, env, options),
   }

@@ -7,7 +7,7 @@ test('many clients at once start one daemon, and stop ends it', async () => {
   const { orchestrate } = await freshOrchestrate()
   const all = await Promise.all([1, 2, 3].map(() => orchestrate('status', '--json')))
   expect(all.map(({ stdout, stderr, exitCode }) => ({ stdout, stderr, exitCode }))).toEqual(
-    Array(3).fill({ stdout: '{"runs":[],"troubles":[]}', stderr: '', exitCode: 0 }),
+    Array(3).fill({ stdout: '{"runs":[],"hosts":[],"troubles":[]}', stderr: '', exitCode: 0 }),
   )
   expect((await orchestrate('stop')).stdout).toBe('the daemon has ended; attempts go on')
   expect((await orchestrate('stop')).stdout).toBe('no daemon runs')
@@ -19,7 +19,7 @@ test('serve listens on an address, and a client elsewhere is the same client', a
   const serving = orchestrate('serve', '--port', String(port))
   await untilExists(`${state}/daemon.json`)
   const remote = await orchestrate('status', '--json', '--server', `http://127.0.0.1:${port}`)
-  expect(remote.stdout).toBe('{"runs":[],"troubles":[]}')
+  expect(remote.stdout).toBe('{"runs":[],"hosts":[],"troubles":[]}')
   serving.kill('SIGINT')
   expect(await serving).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(`at http://127.0.0.1:${port}`) })
 })

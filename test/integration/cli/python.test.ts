@@ -35,7 +35,7 @@ test('a Python without the worker’s packages is one error before anything is q
   expect(exitCode).toBe(4)
   expect(stderr).toContain(`${python} has no torch, numpy, av and 1 more, which requirements.lock of the worker names`)
   expect(stderr).toContain('(PYTHON_INCOMPLETE)\n  run `npm run setup`')
-  expect(JSON.parse((await orchestrate('status', '--json')).stdout)).toEqual({ runs: [], troubles: [] })
+  expect(JSON.parse((await orchestrate('status', '--json')).stdout)).toEqual({ runs: [], hosts: [], troubles: [] })
 })
 
 test('another version is a warning, each time; an interpreter that was found right isn’t asked again', async () => {

@@ -59,7 +59,7 @@ test('plan changes nothing, and knows what is cached', async () => {
   const cached = async () =>
     PlanView.parse(JSON.parse((await orchestrate('plan', file, '--json')).stdout)).jobs.map((job) => job.cached)
   expect(await cached()).toEqual([false, false, false, false])
-  expect(JSON.parse((await orchestrate('status', '--json')).stdout)).toEqual({ runs: [], troubles: [] })
+  expect(JSON.parse((await orchestrate('status', '--json')).stdout)).toEqual({ runs: [], hosts: [], troubles: [] })
   await orchestrate('run', file, '--only', 'a')
   expect((await cached()).filter(Boolean)).toHaveLength(2)
   expect((await orchestrate('plan', file)).stdout).toMatch(/^2 cells ask for 4 jobs: 2 cached, 2 to run$/m)

@@ -66,6 +66,18 @@ const ends: [string, Partial<ExitFacts>, string, string?][] = [
   ['somebody ends a rank', { exit: exit([rank('SIGTERM')]) }, 'crashed by outside', 'CRASHED'],
   ['the launcher is killed', { exit: null }, 'crashed by outside', 'LAUNCHER_LOST'],
   ['the worker is misused', { exit: exit([rank(65)]), failed: failed('DATA_WRONG') }, 'misused', 'DATA_WRONG'],
+  [
+    'a host lacks data that the pipeline names',
+    { exit: noLauncher('box-1 has no /data', 'INPUT_NOT_FOUND') },
+    'misused',
+    'INPUT_NOT_FOUND',
+  ],
+  [
+    'a host lacks an interpreter',
+    { exit: noLauncher('box-1: no python', 'PYTHON_MISSING') },
+    'crashed by outside',
+    'PYTHON_MISSING',
+  ],
   ['there is no such command', { exit: noLauncher('No such file or directory') }, 'misused', 'LAUNCH_FAILED'],
   ['the disk is full before the ranks start', { exit: noLauncher('no space', 'DISK_FULL') }, 'blocked', 'DISK_FULL'],
   ['somebody else has the GPU', { exit: noLauncher('in use', 'GPU_BUSY') }, 'blocked', 'GPU_BUSY'],
