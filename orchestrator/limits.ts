@@ -14,6 +14,8 @@ export const limits = {
     reconnectPause: 1_000,
     /** One command, its retries over reconnects included. */
     command: 20_000,
+    /** Commands of one caller under way at a time: the last of thousands would run out of time in the queue. */
+    atOnce: 200,
     /** Reconnects that one command survives. */
     commandRetries: 8,
     /** Silence after a command of a consumer, which may wait for work for ten seconds, before its connection counts as dead. */

@@ -101,7 +101,8 @@ export class Ledger {
   async markMirrored(entries: Unmirrored[]): Promise<void> {
     const mark = ({ aggregate, from, count }: Unmirrored) =>
       this.#ask(() => runScript(this.#redis, markScript, [this.#keys.unmirrored], [aggregate, from + count]))
-    await Promise.all(entries.map(mark))
+    const { atOnce } = limits.redis
+    for (let i = 0; i < entries.length; i += atOnce) await Promise.all(entries.slice(i, i + atOnce).map(mark))
   }
 
   async #append(

@@ -80,10 +80,10 @@ export class AttemptTail {
     const handle = await open(join(this.#directory, name)).catch(() => null)
     if (!handle) return
     try {
-      const buffer = Buffer.alloc(1 << 16)
-      for (;;) {
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, file.offset)
-        if (bytesRead === 0) return
+      // Most writes are short, and there are many: room for a long one only where there is one.
+      for (let size = 1 << 12; ; size = 1 << 16) {
+        const buffer = Buffer.allocUnsafe(size)
+        const { bytesRead } = await handle.read(buffer, 0, size, file.offset)
         file.offset += bytesRead
         // latin1 keeps a character that is cut between two reads whole; it is decoded once its line is complete
         const lines = (file.rest + buffer.toString('latin1', 0, bytesRead)).split('\n')
@@ -94,6 +94,7 @@ export class AttemptTail {
           file.skipping = true
           file.rest = ''
         }
+        if (bytesRead < size) return // its end; what is written from now on is told anew
       }
     } finally {
       await handle.close()

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { OrchestrateError } from '../errors.ts'
 import { faultPoint } from '../fault-point.ts'
+import { limits } from '../limits.ts'
 import { codeClosure } from '../plan/code-closure.ts'
 import { makePlan } from '../plan/make-plan.ts'
 import type { JobCode, Plan, PlannedJob } from '../plan/plan.ts'
@@ -71,7 +72,7 @@ export async function submit(context: Context, submission: Submission): Promise<
     submission.patch ? putBlob(context.store, submission.patch) : null,
     relyOn(context, run, keys),
   ])
-  await Promise.all(plan.jobs.map((job) => define(context, job, cached.get(job.key))))
+  await concurrently(plan.jobs, (job) => define(context, job, cached.get(job.key)), limits.redis.atOnce)
   faultPoint('jobs-defined')
   await context.aggregates.updateRun(run, (before) =>
     before

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { connectRedis, type RedisLink } from '../../../orchestrator/ledger/connect-redis.ts'
 import { Ledger } from '../../../orchestrator/ledger/ledger.ts'
 import type { JobEvent } from '../../../orchestrator/run/job-events.ts'
+import { concurrently } from '../../../orchestrator/store/concurrently.ts'
 import type { JobHistory } from './account.ts'
 
 /** The ledger of a daemon, read behind its back. */
@@ -16,8 +17,10 @@ export async function openLedger(socket: string): Promise<{ link: RedisLink; led
 
 export async function readJobs(ledger: Ledger): Promise<JobHistory[]> {
   const names = await ledger.aggregates('job')
-  return Promise.all(
-    names.map(async (name) => ({ key: name.slice('job/'.length), events: (await ledger.read(name)) as JobEvent[] })),
+  return concurrently(
+    names,
+    async (name) => ({ key: name.slice('job/'.length), events: (await ledger.read(name)) as JobEvent[] }),
+    100,
   )
 }
 
