@@ -30,7 +30,7 @@ type Options = {
 }
 
 /** What `npm run setup` installs for running pipelines, an image has to have too. */
-const neededPackages = 'python3-venv libegl1 libegl-mesa0 libgl1-mesa-dri'
+const neededPackages = 'python3-venv libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0'
 
 const CPU_INDEX = 'https://download.pytorch.org/whl/cpu'
 

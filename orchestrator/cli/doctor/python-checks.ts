@@ -19,7 +19,7 @@ export async function pythonChecks(python: string): Promise<Check[]> {
     ...(await Promise.all([
       importCheck('PyTorch', python, torchLine, 'npm run setup'),
       importCheck('Meta-World', python, metaworldLine, 'npm run setup'),
-      importCheck('EGL', python, renderLine, aptInstall('libegl1', 'libegl-mesa0', 'libgl1-mesa-dri'), {
+      importCheck('EGL', python, renderLine, aptInstall('libegl1', 'libegl-mesa0', 'libgl1-mesa-dri', 'libopengl0'), {
         MUJOCO_GL: 'egl',
       }),
     ])),

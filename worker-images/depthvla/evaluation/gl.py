@@ -31,6 +31,6 @@ def require_gl() -> None:
         raise WorkerError(
             "GL_MISSING",
             f"MuJoCo has no library to draw with: lib{library} is not installed",
-            hint="apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri",
+            hint="apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0",
             exit_code=1,
         )
