@@ -2,10 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { agentsChecks } from '../../../orchestrator/cli/doctor/pools/agents-checks.ts'
+import { agentsChecks, hostsCheck } from '../../../orchestrator/cli/doctor/pools/agents-checks.ts'
 import { poolChecks } from '../../../orchestrator/cli/doctor/pools/pool-checks.ts'
+import { AgentHosts } from '../../../orchestrator/ledger/agents/agent-hosts.ts'
+import { namespaceOf } from '../../../orchestrator/server/open-redis.ts'
 import { readSettings } from '../../../orchestrator/server/settings.ts'
+import { identityOf } from '../../../orchestrator/store/identity.ts'
+import { openStore } from '../../../orchestrator/store/open-store.ts'
 import { type Slurm, slurmTests, startSlurm } from '../../support/slurm.ts'
+import { testRedis } from '../ledger/redis.ts'
 
 /** What doctor says of the pools in a file, by name. */
 async function check(pools: string | null) {
@@ -67,6 +72,22 @@ test('agents need a Redis that other hosts reach', async () => {
     expect(said).toMatchObject({ state: 'missing', found: expect.stringContaining(found) })
     expect(said?.fix).toContain('export REDIS_URL=')
   }
+})
+
+test('hosts that have joined are named, and where none has, the line that joins one', async () => {
+  const state = mkdtempSync(join(tmpdir(), 'pool-checks-'))
+  const redis = await testRedis()
+  onTestFinished(async () => {
+    await redis.end()
+    rmSync(state, { recursive: true })
+  })
+  const settings = { ...readSettings(process.env, { state }), redisUrl: `unix://${redis.socket}` }
+  const said = async () => await hostsCheck('boxes', settings.redisUrl, settings)
+  expect(await said()).toMatchObject({ state: 'absent', found: 'no host has joined yet' })
+  const link = await redis.link(namespaceOf(settings, await identityOf(await openStore(settings.store))))
+  const facts = { capacity: { cores: 8, gpus: ['GPU-1'] }, publicKey: '', version: '0', startedAt: 0 }
+  await new AgentHosts(link, 'boxes').join('box-1', 'i-1', facts)
+  expect(await said()).toMatchObject({ state: 'ok', found: 'box-1 is live (8 cores, 1 GPU)' })
 })
 
 const slurm = slurmTests('doctor and a cluster')
