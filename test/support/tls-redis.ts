@@ -15,6 +15,8 @@ export type TlsRedis = {
   /** Environment by which a client trusts it. */
   env: Record<string, string>
   folder: string
+  /** Kills it, and starts it anew at the same address with nothing in it. */
+  forget(): Promise<void>
   end(): Promise<void>
 }
 
@@ -29,17 +31,28 @@ export async function tlsRedis(clients: 'no' | 'yes' = 'no'): Promise<TlsRedis> 
   let started = await start(folder, password, clients)
   for (let tries = 1; started === null && tries < 5; tries++) started = await start(folder, password, clients)
   if (started === null) throw new Error('Redis did not start with TLS')
-  const { server, port } = started
+  const { port } = started
+  let { server } = started
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    const gone = once(server, 'exit')
+    server.kill(signal)
+    await gone
+  }
   return {
     url: `rediss://:${password}@127.0.0.1:${port}`,
     port,
     password,
     env: { ORCHESTRATE_REDIS_CA: join(folder, 'ca.crt') },
     folder,
+    async forget() {
+      await stop('SIGKILL')
+      rmSync(join(folder, 'appendonlydir'), { recursive: true })
+      const again = await start(folder, password, clients, port)
+      if (again === null) throw new Error('Redis did not start again')
+      server = again.server
+    },
     async end() {
-      const gone = once(server, 'exit')
-      server.kill('SIGTERM')
-      await gone
+      await stop('SIGTERM')
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -50,17 +63,18 @@ async function start(
   folder: string,
   password: string,
   clients: 'no' | 'yes',
+  at?: number,
 ): Promise<{ server: ChildProcess; port: number } | null> {
   const { binary } = await findRedisServer()
-  const port = await freePort()
-  const at = (name: string) => join(folder, name)
+  const port = at ?? (await freePort())
+  const file = (name: string) => join(folder, name)
   const options = {
     port: '0',
     'tls-port': `${port}`,
     bind: '127.0.0.1',
-    'tls-ca-cert-file': at('ca.crt'),
-    'tls-cert-file': at('redis.crt'),
-    'tls-key-file': at('redis.key'),
+    'tls-ca-cert-file': file('ca.crt'),
+    'tls-cert-file': file('redis.crt'),
+    'tls-key-file': file('redis.key'),
     'tls-auth-clients': clients,
     requirepass: password,
     dir: folder,

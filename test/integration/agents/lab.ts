@@ -20,6 +20,8 @@ export type RunningAgent = {
   says(what: string): Promise<void>
 }
 
+export type AgentOptions = { cores?: number; state?: string; env?: Record<string, string> }
+
 export type Lab = {
   redis: TlsRedis
   daemon: Daemon
@@ -29,7 +31,7 @@ export type Lab = {
   env: Record<string, string>
   /** The same daemon once more, after its end. */
   again(): Promise<Daemon>
-  agent(host: string, options?: { cores?: number; state?: string }): Promise<RunningAgent>
+  agent(host: string, options?: AgentOptions): Promise<RunningAgent>
 }
 
 /** A control plane with a pool `lab` of agents, over a Redis with TLS and a password, and a store that all see. */
@@ -56,13 +58,13 @@ export async function makeLab({ silence = '5s' } = {}): Promise<Lab> {
 async function startAgent(
   host: string,
   env: Record<string, string>,
-  { cores = 2, state }: { cores?: number; state?: string } = {},
+  { cores = 2, state, env: more = {} }: AgentOptions = {},
 ): Promise<RunningAgent> {
   const folder = state ?? (await mkdtemp(join(tmpdir(), 'orc-a-')))
   const child = spawn(
     join(root, 'orchestrator/cli/orchestrate'),
     ['agent', '--pool', 'lab', '--name', host, '--state', folder],
-    { env: { ...bare(), ...env, ORCHESTRATE_CORES: `${cores}` }, stdio: ['ignore', 'ignore', 'pipe'] },
+    { env: { ...bare(), ...env, ORCHESTRATE_CORES: `${cores}`, ...more }, stdio: ['ignore', 'ignore', 'pipe'] },
   )
   const exited = once(child, 'exit').then(() => {})
   const said: string[] = []
