@@ -17,13 +17,20 @@ export function batchFileOf(
   { container, preflight, python }: SlurmPool,
   { job, gpus, launcher, folder }: { job: JobFile; gpus: number; launcher: string; folder: string },
 ): BatchFile {
-  const check = { disk: FREE_BYTES, skew: SKEW_S, patience: PATIENCE_S }
   return {
     protocol: 1,
     launcher: [python, '-I', '-S', launcher],
     ...containerCommand(container, mountsOf(folder, job), gpus),
     gpus,
-    preflight: preflight === 'off' ? { kind: 'off' } : { kind: 'nodes', ...check },
+    preflight: preflightOf(preflight, python),
     silence: SILENCE_S,
   }
+}
+
+function preflightOf(preflight: SlurmPool['preflight'], python: string): BatchFile['preflight'] {
+  const check = { disk: FREE_BYTES, skew: SKEW_S, patience: PATIENCE_S }
+  if (preflight === 'off') return { kind: 'off' }
+  if (preflight === 'nodes') return { kind: 'nodes', ...check }
+  const [word = '', ...words] = preflight.ranks
+  return { kind: 'ranks', ...check, command: [word === 'python' ? python : word, ...words] }
 }

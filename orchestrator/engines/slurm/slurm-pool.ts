@@ -37,7 +37,8 @@ export type SlurmPool = {
   /** More options of sbatch; they win over the others. */
   extra: string[]
   container: SlurmContainer | null
-  preflight: 'nodes' | 'ranks' | 'off'
+  /** Check before each gang; `ranks`: with a command that each of them runs first. */
+  preflight: 'nodes' | 'off' | { ranks: string[] }
   /** Seconds before its time limit at which an attempt is asked to save. */
   warn: number
   /** Seconds between two looks at the cluster's queue. */

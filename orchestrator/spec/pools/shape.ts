@@ -88,9 +88,13 @@ const Slurm = z.strictObject(
       .optional()
       .describe('Runs the ranks in a container'),
     preflight: z
-      .enum(['nodes', 'ranks', 'off'], { error: "'nodes', 'ranks' or 'off'" })
+      .union([z.enum(['nodes', 'off']), z.strictObject({ ranks: words.min(1) })], {
+        error: "'nodes', 'off' or { ranks: [a command] }",
+      })
       .optional()
-      .describe('Check of the nodes before each gang. Default: nodes'),
+      .describe(
+        'Check of the nodes before each gang. ranks: also a command that each rank runs as it would run its own, such as a small all-reduce. Default: nodes',
+      ),
     warn: duration.optional().describe('How long before its time limit an attempt is asked to save. Default: 120s'),
     poll: duration.optional().describe('How often squeue is asked. Default: 10s'),
   },
