@@ -19,7 +19,8 @@ export async function nextPiece(
   try {
     const info = await handle.stat({ bigint: true })
     if (!info.isFile()) return null
-    const version = `${info.dev}-${info.ino}`
+    // A number is given away again: of two files that replace each other, the third may have the first one's.
+    const version = `${info.ino}-${info.birthtimeNs}`
     const size = Number(info.size)
     const again = known?.version === version && known.offset <= size
     const offset = again ? known.offset : 0
