@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from depthvla.data.pictures import fit_depth, fit_image, fit_intrinsics
+from depthvla.data.pictures import cut_intrinsics, fit_depth, fit_image, middle
 
 
 def test_a_picture_of_the_wanted_size_is_left_alone() -> None:
@@ -32,7 +32,7 @@ def test_a_point_of_the_scene_keeps_its_place_in_the_picture_when_intrinsics_fol
     intrinsics = np.array([[500, 0, 330], [0, 510, 235], [0, 0, 1]], np.float32)
     point = np.array([0.3, -0.2, 2.0])
     u, v, _ = intrinsics @ point / point[2]
-    small = fit_intrinsics(intrinsics, 480, 640, 96)
+    small = cut_intrinsics(intrinsics, middle(480, 640), 96)
     u2, v2, _ = small @ point / point[2]
     # By hand: 80 columns go on the left, 480 pixels become 96, counted from pixels' edges.
     assert_allclose((u2, v2), ((u - 80 + 0.5) / 5 - 0.5, (v + 0.5) / 5 - 0.5), rtol=1e-5)
@@ -40,4 +40,4 @@ def test_a_point_of_the_scene_keeps_its_place_in_the_picture_when_intrinsics_fol
 
 def test_the_middle_of_a_centred_camera_stays_the_middle() -> None:
     intrinsics = np.array([[100, 0, 63.5], [0, 100, 47.5], [0, 0, 1]], np.float32)
-    assert_allclose(fit_intrinsics(intrinsics, 96, 128, 32)[:2, 2], [15.5, 15.5])
+    assert_allclose(cut_intrinsics(intrinsics, middle(96, 128), 32)[:2, 2], [15.5, 15.5])
