@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import { type Runtime, run } from './runtime.ts'
 
@@ -13,6 +14,9 @@ const State = z.object({
   Error: z.string(),
 })
 export type ContainerState = z.infer<typeof State>
+
+const REMOVE_TRIES = 6
+const REMOVE_PAUSE_MS = 100
 
 /** Containers of one runtime, by name. */
 export class Containers {
@@ -66,11 +70,15 @@ export class Containers {
     await run(program, [...options, 'wait', name], { timeout: 0, cancelSignal: signal })
   }
 
+  /** One that ends just then can't be removed for a moment: podman finds it running, and nobody there to be killed. */
   async remove(name: string): Promise<void> {
     // Podman would ask it to stop first, and wait.
     const now = this.#runtime.program === 'podman' ? ['--time=0'] : []
-    const { failed, stderr } = await this.call(['rm', '--force', '--volumes', ...now, name])
-    if (failed && !/no such container/i.test(stderr))
-      throw new Error(`${this.#runtime.program} could not remove ${name}: ${stderr.trim()}`)
+    for (let tries = 1; ; tries++) {
+      const { failed, stderr } = await this.call(['rm', '--force', '--volumes', ...now, name])
+      if (!failed || /no such container/i.test(stderr)) return
+      if (tries === REMOVE_TRIES) throw new Error(`${this.#runtime.program} could not remove ${name}: ${stderr.trim()}`)
+      await pause(REMOVE_PAUSE_MS * tries)
+    }
   }
 }
