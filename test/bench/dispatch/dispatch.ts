@@ -15,6 +15,7 @@ import { world } from './world.ts'
 const all: Record<string, Prepare> = {
   bare,
   local: orchestrated('local'),
+  container: orchestrated('container', 20),
   slurm: orchestrated('slurm'),
   submitit,
   bullmq,
