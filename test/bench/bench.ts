@@ -8,6 +8,8 @@ export type Bench = {
   /** What it measures, in a line. */
   about: string
   world?: World
+  /** What has to be known to read its results, a sentence each: with them it can write its page, RESULTS.md. */
+  notes?: readonly string[]
   /** What it is made of, each to be run alone too. Prints what it finds as it goes, and says which goals it met. */
   parts: Record<string, (lab: Lab, seed: number) => Promise<Goal[]>>
 }

@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Bench, machine } from './bench.ts'
 import { data } from './data/data.ts'
@@ -6,24 +7,30 @@ import { withLab } from './lab.ts'
 import { model } from './model/model.ts'
 import { overhead } from './overhead/overhead.ts'
 import { recovery } from './recovery/recovery.ts'
+import { keepPrinted, writeResults } from './results.ts'
 import { scale } from './scale/scale.ts'
 
 /** One for each claim about speed that an issue makes. */
 const benches: Record<string, Bench> = { data, dispatch, model, overhead, recovery, scale }
 
 const { values, positionals } = parseArgs({
-  options: { seed: { type: 'string', default: '0' }, part: { type: 'string', multiple: true, default: [] } },
+  options: {
+    seed: { type: 'string', default: '0' },
+    part: { type: 'string', multiple: true, default: [] },
+    write: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 })
 const [name = ''] = positionals
 const bench = benches[name]
-if (!bench || values.part.some((part) => !bench.parts[part])) {
-  console.error('usage: npm run bench -- NAME [--seed N] [--part PART]…\n')
+if (!bench || values.part.some((part) => !bench.parts[part]) || (values.write && !bench.notes)) {
+  console.error('usage: npm run bench -- NAME [--seed N] [--part PART]… [--write]\n')
   for (const [known, { about, parts }] of Object.entries(benches))
     console.error(`  ${known}   ${about}\n  ${' '.repeat(known.length)}   parts: ${Object.keys(parts).join(', ')}`)
   process.exit(2)
 }
 const seed = Number(values.seed)
+const printed = keepPrinted()
 console.log(`${name}: ${bench.about}\n${machine()}\nseed ${seed}`)
 const started = Date.now()
 const goals = await withLab(bench.world, async (lab) => {
@@ -35,7 +42,8 @@ const goals = await withLab(bench.world, async (lab) => {
   }
   return met
 })
-console.log(`\ntook ${Math.round((Date.now() - started) / 1000)} s`)
+console.log(`\ntook ${Math.round((Date.now() - started) / 1000)} s, load ${loadavg()[0]?.toFixed(1)} after`)
 for (const { what, measured, met } of goals) console.log(`${met ? 'met   ' : 'missed'} ${what}: ${measured}`)
 console.log(`goals: ${goals.filter((goal) => goal.met).length} of ${goals.length} met`)
+if (values.write && bench.notes) console.error(`written: ${await writeResults(name, printed, bench.notes)}`)
 process.exit(0)

@@ -38,6 +38,9 @@ export async function runJobs({ client }: Lab, pool: string, count: number) {
   const ms = now() - from
   if (state !== 'succeeded') throw new Error(`run ${run} ended as ${state}: ${jobs[0]?.error?.message}`)
   await until(client, run, (view) => view.report !== null)
-  const directory = (await client.job(jobs[0]?.key ?? '', run)).attemptList[0]?.directory ?? ''
-  return { from, ms, directory }
+  const attempts = (await client.job(jobs[0]?.key ?? '', run)).attemptList
+  // One that was replaced counts for what it took, and is no secret.
+  for (const { attempt, outcome, error } of attempts.slice(0, -1))
+    console.log(`${attempt}: ${outcome}: ${error?.message}`)
+  return { from, ms, directory: attempts.at(-1)?.directory ?? '' }
 }

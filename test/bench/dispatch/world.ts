@@ -5,9 +5,11 @@ import { missing, podmanOptions, podmanRun } from '../../support/container.ts'
 import { startSlurm, whyNoSlurm } from '../../support/slurm.ts'
 import type { Lab, World } from '../lab.ts'
 import { benchImage } from './image.ts'
+import { versions } from './versions.ts'
 
 /** What the daemon's pools are on: podman with a small Debian, and a Slurm of the benchmark's own. What lacks is said. */
 export const world: World = async (folder, atEnd) => {
+  console.log(await versions())
   const [noContainers, noSlurm] = [missing(), whyNoSlurm()]
   for (const [name, why] of Object.entries({ containers: noContainers, Slurm: noSlurm }))
     if (why) console.log(`no ${name}: ${why}`)
