@@ -136,7 +136,7 @@ export const limits = {
     /** Between two looks at a queue of which something new is expected; else the pool's own interval counts. */
     hurry: 1_000,
     /** Looks at the files of an attempt: so much apart for each attempt that is waited for, within these bounds. */
-    filesEach: 10,
+    filesEach: 20,
     filesLeast: 250,
     filesMost: 10_000,
     /** How long a batch step has to kill its ranks and leave a record, before Slurm is told to. */

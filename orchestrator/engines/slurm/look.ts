@@ -54,6 +54,8 @@ export class Look {
   readonly #options: LookOptions
   /** When this process first saw who has claimed an attempt: an older answer of Slurm's may be from before its start. */
   readonly #claimsSeen = new Map<string, number>()
+  /** Of attempts that Slurm has accepted: what they are known by doesn't change any more. */
+  readonly #accepted = new Map<string, Submission>()
 
   constructor(options: LookOptions) {
     this.#options = options
@@ -70,7 +72,7 @@ export class Look {
       if (answer === null) return [attempt, { ...rest, observation: { state: 'unknown' } }]
       try {
         const observation = await this.#conclude(facts, answer)
-        if (observation.state === 'exited') this.#claimsSeen.delete(attempt)
+        if (observation.state === 'exited') this.#forget(attempt)
         return [attempt, { ...rest, observation }]
       } catch (error) {
         return [attempt, { ...rest, observation: this.#cantTell(attempt, error) }]
@@ -84,20 +86,42 @@ export class Look {
     const directory = this.#options.directory(attempt)
     const files = await filesIn(directory)
     try {
-      const job = await readSubmission(directory)
-      const found = await this.#fromFiles(attempt, directory, job)
-      if ('state' in found) return { attempt, observation: found, job, files, facts: null }
+      const job = await this.#submission(attempt, directory)
+      const found = await this.#fromFiles(attempt, directory, files, job)
+      if ('state' in found) {
+        this.#forget(attempt)
+        return { attempt, observation: found, job, files, facts: null }
+      }
       return { attempt, observation: { state: 'unknown' }, job, files, facts: found }
     } catch (error) {
       return { attempt, observation: this.#cantTell(attempt, error), job: null, files, facts: null }
     }
   }
 
-  async #fromFiles(attempt: string, directory: string, submission: Submission | null): Promise<Observation | Facts> {
+  async #submission(attempt: string, directory: string): Promise<Submission | null> {
+    const known = this.#accepted.get(attempt)
+    if (known) return known
+    const submission = await readSubmission(directory)
+    if (submission !== null && submission.id !== null) this.#accepted.set(attempt, submission)
+    return submission
+  }
+
+  #forget(attempt: string): void {
+    this.#claimsSeen.delete(attempt)
+    this.#accepted.delete(attempt)
+  }
+
+  /** Reads those that were there just now: hundreds that wait have none, and are looked at again and again. */
+  async #fromFiles(
+    attempt: string,
+    directory: string,
+    files: string,
+    submission: Submission | null,
+  ): Promise<Observation | Facts> {
     const [claim, exit, word] = await Promise.all([
-      readJobClaim(directory),
-      readExit(directory),
-      readLastWord(directory),
+      files.includes('claim') ? readJobClaim(directory) : null,
+      files.includes('exit.json') ? readExit(directory) : null,
+      files.includes('end.json') ? readLastWord(directory) : null,
     ])
     if (word) return { state: 'exited', exit, end: word.end }
     if (claim === 'revoked') return { state: 'revoked' }

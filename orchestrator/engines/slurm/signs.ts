@@ -1,5 +1,4 @@
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import { limits } from '../../limits.ts'
 import { type Answer, jobKey } from './queue-poll.ts'
 
@@ -89,15 +88,8 @@ export class Signs {
   }
 }
 
-/** Which of them are there, in a word. */
+/** Which of them are there, in a word. One listing: to ask for each, most of which aren't there, would cost several times that. */
 export async function filesIn(directory: string): Promise<string> {
-  const there = await Promise.all(
-    FILES.map((name) =>
-      stat(join(directory, name)).then(
-        () => name,
-        () => null,
-      ),
-    ),
-  )
-  return there.filter((name) => name !== null).join()
+  const there = new Set(await readdir(directory).catch(() => []))
+  return FILES.filter((name) => there.has(name)).join()
 }
