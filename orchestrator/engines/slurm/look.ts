@@ -37,8 +37,6 @@ type Facts = {
   submission: Submission
   /** Number of the job that has claimed it. */
   claim: string | null
-  /** Whether its batch step has left an end, which Slurm may have a reason for. */
-  recorded: boolean
   /** From when on Slurm must know of it, in Unix milliseconds of this host. */
   since: number
 }
@@ -130,7 +128,7 @@ export class Look {
     const seenAt = this.#claimsSeen.get(attempt) ?? Date.now()
     if (claim) this.#claimsSeen.set(attempt, seenAt)
     const since = Math.max(submission.at, claim ? seenAt : 0)
-    return { directory, submission, claim: claim?.job ?? null, recorded: exit !== null, since }
+    return { directory, submission, claim: claim?.job ?? null, since }
   }
 
   #cantTell(attempt: string, error: unknown): Observation {
@@ -169,13 +167,14 @@ export class Look {
   /** Slurm doesn't list it: not yet, or not any more, or it never had it. */
   async #missing(facts: Facts, { askedAt }: Answer): Promise<Observation> {
     if (askedAt < facts.since) return this.#notYet(facts)
-    const { submission, claim, recorded } = facts
+    const { submission, claim } = facts
     const id = claim ?? submission.id
     if (id === null) return { state: 'unclaimed' }
     const old = await this.#options.old.find({ id, name: submission.name })
     if (old) return this.#over(facts, old)
     const message = `ended without a record, and Slurm has forgotten it (job ${id})`
-    return this.#close(facts, () => (recorded ? null : { kind: 'nodeLost', message, nodes: [] }))
+    // Its record may have come since its files were read.
+    return this.#close(facts, ({ recorded }) => (recorded ? null : { kind: 'nodeLost', message, nodes: [] }))
   }
 
   /** What Slurm said last is older than what the attempt's files say. */
