@@ -146,6 +146,8 @@ export const limits = {
   daemon: {
     /** Everything that isn't over is looked at again this often, whatever message was lost. */
     sweep: 10_000,
+    /** What attempts wait for that a scheduler holds back is asked so much apart for each of them: there may be hundreds. */
+    queuedEach: 100,
     /** How often events are mirrored to the store. */
     mirror: 1_000,
     /** Attempts that are placed side by side, as far as asking the store and writing to it go. */

@@ -161,7 +161,8 @@ export async function makeContext(
   // First of all at the end: what is still looked at then needs all the rest.
   undo.push(() => commands.close())
   undo.push(() => {
-    for (const watcher of [...context.watched.values(), ...context.queued.values()]) watcher.abort()
+    for (const watcher of context.watched.values()) watcher.abort()
+    for (const { stop } of context.queued.values()) stop.abort()
   })
   return { context, again }
 }

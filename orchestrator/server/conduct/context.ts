@@ -63,8 +63,8 @@ export type Context = {
   secrets: Secrets
   /** Attempts that somebody waits for the end of, with the way to stop waiting. */
   watched: Map<string, AbortController>
-  /** Attempts that a scheduler holds, and that somebody waits for the start of, with the way to stop waiting. */
-  queued: Map<string, AbortController>
+  /** Attempts that a scheduler holds, and that somebody waits for the start of, with the way to stop waiting, and when it was last asked why. */
+  queued: Map<string, { stop: AbortController; lookedAt: number }>
   /** Attempts whose signs of life are listened for. */
   listened: Map<string, Listened>
   /** Attempts that this daemon has sent a signal to end, and why. */

@@ -58,9 +58,10 @@ function untilStarted(context: Context, job: Job, { attempt, shard }: Attempt, {
   const name = `${job.key}/${shard}`
   const since = context.waiting.get(name)?.since ?? Date.now()
   context.waiting.set(name, { reason: why, since, until: startsAt })
-  if (context.queued.has(attempt)) return
-  const stop = new AbortController()
-  context.queued.set(attempt, stop)
+  const waitedFor = context.queued.get(attempt)
+  const stop = waitedFor?.stop ?? new AbortController()
+  context.queued.set(attempt, { stop, lookedAt: Date.now() })
+  if (waitedFor) return
   void context
     .engine(job.planned.pool)
     .started(attempt, stop.signal)

@@ -1,3 +1,4 @@
+import { limits } from '../../limits.ts'
 import { decideJob, type JobCommand } from '../../run/decide-job.ts'
 import { attemptOf, type Job } from '../../run/job.ts'
 import { jobAggregate } from '../aggregates.ts'
@@ -28,7 +29,7 @@ export function whatIsDue(context: Context): Due {
   }
 }
 
-function isSeenTo({ watched, signalled }: Context, job: Job, command: JobCommand): boolean {
+function isSeenTo({ watched, signalled, queued }: Context, job: Job, command: JobCommand): boolean {
   switch (command.kind) {
     case 'place': // by the capacity
     case 'wake': // once it is due, it is to be placed
@@ -37,6 +38,11 @@ function isSeenTo({ watched, signalled }: Context, job: Job, command: JobCommand
       const attempt = attemptOf(job, command.shard, command.fence)
       if (!attempt || !watched.has(attempt.attempt)) return false
       return attempt.stopping === null || signalled.get(attempt.attempt) === attempt.stopping
+    }
+    case 'launch': {
+      // A scheduler has it, and somebody waits for its start: only why it waits may have changed.
+      const waitedFor = queued.get(attemptOf(job, command.shard, command.fence)?.attempt ?? '')
+      return waitedFor !== undefined && Date.now() - waitedFor.lookedAt < queued.size * limits.daemon.queuedEach
     }
     default:
       return false

@@ -30,7 +30,7 @@ const waysOf = (lab: Lab): Promise<Way[]> => {
 }
 
 const parts: Record<string, (lab: Lab, seed: number) => Promise<Goal[]>> = {
-  start: async (lab, seed) => measureFirstLines(await waysOf(lab), 20, seed),
+  start: async (lab, seed) => measureFirstLines(await waysOf(lab), 15, seed),
   jobs: async (lab, seed) => measureThroughput(await waysOf(lab), 3, seed),
   pending: async (lab) => measurePending(await makePlace(lab)),
 }
