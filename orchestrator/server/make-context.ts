@@ -96,7 +96,9 @@ export async function makeContext(
     caches: hostCaches(settings.stateDir, settings, { standings, log }),
     standings,
     // What engines hear before there is a context is found out by its recovery.
-    hostsChanged: (capacity) => made && hostsChanged(made, capacity),
+    hostsChanged: async (capacity) => {
+      if (made) await hostsChanged(made, capacity)
+    },
     attempts: attemptsOf(() => made),
   })
   undo.push(() => Promise.all(pools.list.map((pool) => pool.close())))
@@ -168,10 +170,13 @@ export async function makeContext(
 }
 
 /** More room, or less: what waits is looked at again. */
-function hostsChanged(context: Context, capacity: string): void {
-  setHosts(context, capacity)
-    .then(() => context.commands.send(capacityAggregate(capacity)))
-    .catch((error: unknown) => context.log.warn({ err: error, capacity }, 'its hosts are not up to date'))
+async function hostsChanged(context: Context, capacity: string): Promise<void> {
+  try {
+    await setHosts(context, capacity)
+    await context.commands.send(capacityAggregate(capacity))
+  } catch (error) {
+    context.log.warn({ err: error, capacity }, 'its hosts are not up to date')
+  }
   context.changes.tell()
 }
 

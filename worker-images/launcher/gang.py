@@ -120,7 +120,12 @@ class Gang:
         if signal == SIGCHLD:
             while self._reap(os.WNOHANG):
                 pass
-        elif signal in (SIGUSR1, SIGUSR2):
+        elif signal == SIGUSR1:
+            # One that is asked to save and end does so anyway; while Python goes, the signal's default would end it.
+            # Of two that came at once, the kernel may have handed over the later one first.
+            if not self._stopping:
+                self._send(signal)
+        elif signal == SIGUSR2:
             self._send(signal)
         elif signal in (SIGTERM, SIGINT, SIGHUP):
             self.stop("signal", self._job.grace)

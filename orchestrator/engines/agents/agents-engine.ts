@@ -35,7 +35,7 @@ export type AgentsEngineOptions = {
   /** Something happened to an attempt that nobody waits for here. */
   touched(attempt: string): void
   /** Hosts came, went, or changed. */
-  hostsChanged(): void
+  hostsChanged(): Promise<void>
   log: Pick<Logger, 'info' | 'warn' | 'error'>
 }
 
@@ -247,12 +247,16 @@ export class AgentsEngine implements Engine {
 
   async #look(): Promise<void> {
     try {
-      if (await this.#keeper.look()) this.#options.hostsChanged()
+      await this.#lookAtHosts()
       await this.#sweep()
     } catch (error) {
       this.#keeper.missed()
       throw error
     }
+  }
+
+  async #lookAtHosts(): Promise<void> {
+    if (await this.#keeper.look()) await this.#options.hostsChanged()
   }
 
   /** What was asked and had no answer is asked again; what nobody needs any more is forgotten, here and there. */
@@ -338,6 +342,8 @@ export class AgentsEngine implements Engine {
     const handed = (await this.#handed.read([attempt])).get(attempt)
     if (handed?.state !== 'over') return
     const over = parseOver(handed.detail)
+    // A host that ends what it has takes no more: told before the attempt is over, or it would be placed there again.
+    if (over.end?.kind === 'nodeLost' || over.exit?.cause === 'signal') await this.#lookAtHosts()
     await this.#mirror.put(attempt, OVER, JSON.stringify({ ...over, collected: null }))
     this.#remember(attempt, over)
     this.#asked.delete(attempt)

@@ -34,7 +34,7 @@ export type Ground = {
   /** How attempts of any pool stand, for the caches of other hosts. */
   standings: Standings
   /** The hosts of a pool are others now, or have another capacity. */
-  hostsChanged: (capacity: string) => unknown
+  hostsChanged: (capacity: string) => Promise<void>
   attempts: Attempts
 }
 

@@ -107,12 +107,11 @@ test('asked twice, an agent that drains has what runs save and end, to go on els
   first.process.kill('SIGTERM')
   await first.exited
   expect(first.process.exitCode).toBe(0)
-  await until(client, run, ({ jobs }) => jobs[0]?.attempts === 2 && jobs[0].state === 'running')
+  // Before the control plane knows that it drains, it may be asked once more, and refuses.
+  await until(client, run, ({ jobs }) => (jobs[0]?.attempts ?? 0) >= 2 && jobs[0]?.state === 'running')
   await letGo('train')
-  expect(await until(client, run, ended)).toMatchObject({ state: 'succeeded', jobs: [{ attempts: 2 }] })
-  const { attemptList } = await client.job('train', run)
-  expect(attemptList.map(({ host, outcome }) => [host, outcome])).toEqual([
-    ['box-1', 'preempted'],
-    ['box-2', 'done'],
-  ])
+  expect((await until(client, run, ended)).state).toBe('succeeded')
+  const ends = (await client.job('train', run)).attemptList.map(({ host, outcome }) => [host, outcome])
+  expect(ends[0]).toEqual(['box-1', 'preempted'])
+  expect(ends.at(-1)).toEqual(['box-2', 'done'])
 })

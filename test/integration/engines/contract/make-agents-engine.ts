@@ -20,7 +20,7 @@ export class PlacingEngine extends AgentsEngine {
       silence: 3_600_000,
       needed: () => true,
       touched: () => {},
-      hostsChanged: () => {},
+      hostsChanged: async () => {},
       log: { ...log, info: () => {}, error: log.warn },
     })
     this.#need = need
