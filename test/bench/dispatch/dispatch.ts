@@ -43,6 +43,7 @@ const notes = [
   'BullMQ, Ray: a worker process that spawns the same process; Ray, no process: the same file executed in a process that Ray keeps.',
   'Of ratios, geometric means over rounds, with what 90 % of such means would lie in (Student). A round has all of them once, in another order each time.',
   'The daemon, its Redis, slurmctld, five slurmd and Ray stay up all the time, on the same cores.',
+  'Whatever else used the machine shows in the load before and after.',
   'Written by `npm run bench -- dispatch --write`.',
 ]
 
