@@ -112,6 +112,7 @@ class Planner {
       retry: stage.retry,
       hang: stage.hang,
       pool: stage.pool,
+      ...(stage.network === null ? {} : { network: stage.network }),
       secrets: this.#pipeline.secrets,
     }
   }

@@ -1,5 +1,5 @@
 import type { JobCode, JobInput } from '../protocol/job-order.ts'
-import type { CheckpointPolicy, Json, Resources, Retry } from '../spec/pipeline.ts'
+import type { CheckpointPolicy, Json, Network, Resources, Retry } from '../spec/pipeline.ts'
 
 export type { JobCode, JobInput }
 
@@ -37,6 +37,8 @@ export type PlannedJob = {
   /** Longest silence that is no hang, seconds; null: hangs are not looked for. */
   hang: number | null
   pool: string
+  /** Left out: what the pool says. */
+  network?: Network
   secrets: string[]
 }
 

@@ -83,6 +83,8 @@ export const JobFile = z.strictObject({
     /** Save at the last step too, where the output makes it useless but for a comparison. */
     final: z.boolean().optional(),
   }),
+  /** What it may reach, where its place can see to that. Left out: what the place says. */
+  network: z.enum(['store', 'none', 'host']).optional(),
   /** Seconds between SIGTERM and SIGKILL. */
   grace: z.number().positive(),
   /** Seconds that the attempt may run, or null. */

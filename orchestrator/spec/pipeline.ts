@@ -42,6 +42,10 @@ export type CheckpointPolicy = { /** Steps between two saves, or null. */ every:
 
 export type Retry = { /** Crashes and hangs before the job fails. */ crashes: number; backoffMs: number }
 
+/** What attempts may reach: nothing but the object store, nothing at all, or whatever their host does. */
+export const networks = ['store', 'none', 'host'] as const
+export type Network = (typeof networks)[number]
+
 /** A stage of one cell, with its overrides applied and its variables filled in. */
 export type Stage = {
   name: string
@@ -58,6 +62,8 @@ export type Stage = {
   /** Longest silence of a worker that is no hang, seconds; null: hangs are not looked for. */
   hang: number | null
   pool: string
+  /** Null: what the pool says. */
+  network: Network | null
   place: Place
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { baseName, baseText } from './extend.ts'
+import { networks } from './pipeline.ts'
 import { durationPattern, hangPattern, sizePattern, stepsPattern } from './units.ts'
 
 /**
@@ -44,6 +45,8 @@ const Resources = z.strictObject(
   },
   { error: 'a map of resources' },
 )
+
+const networkText = "'store', 'none' or 'host'"
 
 const modeText = "'min' or 'max'"
 const Best = z.strictObject(
@@ -128,6 +131,12 @@ export const StageShape = z
             'measured against its own step time, and a hang found sooner; never part of the key. Default: 30m',
         ),
       pool: text('the name of a pool').optional().describe('Where it runs. Default: local'),
+      network: z
+        .enum(networks, { error: networkText })
+        .optional()
+        .describe(
+          'What it may reach, in pools of containers: nothing but the store, nothing, or all. Default: as the pool says',
+        ),
     },
     { error: 'a stage: a map with entry, inputs, with, …' },
   )

@@ -3,7 +3,7 @@ import { checkShape } from './check-shape.ts'
 import { checkConfig } from './config.ts'
 import { readInputs } from './inputs.ts'
 import type { Layered } from './layers.ts'
-import type { Json, Place, Stage } from './pipeline.ts'
+import { type Json, networks, type Place, type Stage } from './pipeline.ts'
 import { defaults, readCheckpoint, readHang, readResources, readRetry, readShards } from './resources.ts'
 import { StageShape } from './shape.ts'
 import { isMap, type Path, showPath } from './show.ts'
@@ -58,6 +58,7 @@ export function buildStage(name: string, layered: Layered, scope: Scope, around:
     retry: readRetry(raw.retry),
     hang: readHang(raw.hang),
     pool: typeof raw.pool === 'string' ? raw.pool : defaults.pool,
+    network: networks.find((one) => one === raw.network) ?? null,
     place: layered.place([], 'key'),
   }
   if (entry !== null && (raw.with === undefined || raw.with === null || isMap(raw.with))) {

@@ -170,7 +170,7 @@ export class ContainerEngine implements Engine {
 
   /** What this host can't restrict is said once, where people look: beside the warnings of workers. */
   async #warn(directory: string, runtime: Runtime, job: JobFile): Promise<void> {
-    const lines = unrestricted(this.#settings, runtime, job.store).map((message) =>
+    const lines = unrestricted(this.#settings, runtime, job).map((message) =>
       JSON.stringify({ t: Date.now(), type: 'warning', message: `pool ${this.#settings.name}: ${message}` }),
     )
     if (lines.length > 0) await appendFile(join(directory, 'events.engine.jsonl'), `${lines.join('\n')}\n`)

@@ -1,4 +1,4 @@
-import type { StoreAddress } from '../../protocol/job-file.ts'
+import type { JobFile, StoreAddress } from '../../protocol/job-file.ts'
 import type { Runtime } from './runtime.ts'
 import type { ContainerSettings } from './settings.ts'
 
@@ -9,13 +9,17 @@ export function networkOf(network: ContainerSettings['network'], store: StoreAdd
 }
 
 /** What the pool promises and this host can't keep, a sentence each: said, not pretended. */
-export function unrestricted(settings: ContainerSettings, runtime: Runtime, store: StoreAddress): string[] {
+export function unrestricted(
+  settings: ContainerSettings,
+  runtime: Runtime,
+  { store, network = settings.network }: Pick<JobFile, 'store' | 'network'>,
+): string[] {
   const { program, limits } = runtime
   return [
-    ...(settings.network === 'store' && !isFolder(store)
+    ...(network === 'store' && !isFolder(store)
       ? [`attempts can reach more than the store: ${program} has no way to open a network to one address only`]
       : []),
-    ...(settings.network === 'host' ? ["attempts use this machine's own network, as the pool asks"] : []),
+    ...(network === 'host' ? ["attempts use this machine's own network, as was asked for"] : []),
     ...(limits.memory ? [] : [`${program} can't limit memory here: the launcher looks twice a second instead`]),
     ...(limits.pids ? [] : [`${program} can't limit the number of processes here`]),
     ...(limits.cpu ? [] : [`${program} can't limit cores here: attempts are told theirs, and may use more`]),

@@ -35,7 +35,7 @@ export function runArguments(containing: Containing): string[] {
     `--shm-size=${settings.shm}`,
     // A host that shuts down, or somebody's `stop`: the ranks save first.
     ...['--stop-signal=SIGTERM', `--stop-timeout=${Math.ceil(job.grace) + 5}`],
-    ...networkOf(settings.network, job.store),
+    ...networkOf(job.network ?? settings.network, job.store),
     ...gpuOptions(settings.gpus ?? (runtime.program === 'podman' ? 'cdi' : 'gpus'), job.gpus),
     ...mountsFor(job, directory).map(({ from, to, how }) => `--volume=${from}:${to}:${how}`),
     ...settings.mounts.map((mount) => `--volume=${mount}`),

@@ -131,6 +131,7 @@ async function orderOf(context: Context, job: Job, attempt: Attempt): Promise<Jo
     ...(nodes > 1 ? { nodes } : {}),
     cores: attempt.cores,
     gpus: attempt.gpus,
+    ...(planned.network ? { network: planned.network } : {}),
     store: settings.store,
     prefix: `jobs/${key}/s${shard}/${fence}`,
     // Asked now that the placement names them: what is there by now, and not marked, stays.

@@ -122,7 +122,7 @@ print(json.dumps({
     await endOf(engine, launch.job.attempt)
     expect(JSON.parse(read(launch.job.attempt, 'events.engine.jsonl'))).toMatchObject({
       type: 'warning',
-      message: "pool boxes: attempts use this machine's own network, as the pool asks",
+      message: "pool boxes: attempts use this machine's own network, as was asked for",
     })
   })
 })

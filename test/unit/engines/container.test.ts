@@ -81,17 +81,24 @@ test.each([
   expect(found ?? null).toBe(option)
 })
 
+test('what a stage asks of the network goes before what its pool says', () => {
+  const asked = argumentsFor({}, { network: 'host' })
+  expect(asked).toContain('--network=host')
+  expect(asked).not.toContain('--network=none')
+  expect(argumentsFor({ settings: { ...settings, network: 'host' } }, { network: 'none' })).toContain('--network=none')
+})
+
 test('what the kernel may not limit here is not asked for, and said', () => {
   const weak = { ...runtime, limits: { memory: false, pids: false, cpu: false } }
   const args = argumentsFor({ runtime: weak }, { memory: 1 << 30 })
   expect(args.filter((arg) => /^--(memory|cpus|pids)/.test(arg))).toEqual([])
-  expect(unrestricted(settings, weak, s3.store)).toEqual([
+  expect(unrestricted(settings, weak, s3)).toEqual([
     'attempts can reach more than the store: podman has no way to open a network to one address only',
     "podman can't limit memory here: the launcher looks twice a second instead",
     "podman can't limit the number of processes here",
     "podman can't limit cores here: attempts are told theirs, and may use more",
   ])
-  expect(unrestricted(settings, runtime, job.store)).toEqual([])
+  expect(unrestricted(settings, runtime, job)).toEqual([])
 })
 
 test('memory is limited a little above what the launcher itself allows, and swap does not stretch it', () => {
