@@ -107,7 +107,8 @@ def test_a_time_limit_of_slurms_is_reported_as_one(slurm: Cluster) -> None:
         end = attempt.end()
         assert (end["firstBad"], ends_of(end)) == (None, [75] * 4), attempt.tell()
         causes.append(end["cause"])
-    assert causes[-1] == "time" and set(causes) <= {"time", "signal"}, causes
+    assert causes[-1] == "time", causes
+    assert set(causes) <= {"time", "signal"}
 
 
 def test_a_time_limit_of_the_attempts_own_and_one_of_memory_are_reported_as_such(slurm: Cluster) -> None:
