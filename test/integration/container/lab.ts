@@ -8,7 +8,7 @@ import type { Launch } from '../../../orchestrator/engines/engine.ts'
 import { prepared } from '../../../orchestrator/engines/prepare/prepare.ts'
 import type { JobOrder } from '../../../orchestrator/protocol/job-order.ts'
 import { testSettings } from '../../support/container.ts'
-import { never, newAttempt } from '../engines/contract/lab.ts'
+import { never, rankJob } from '../engines/contract/lab.ts'
 import { log } from '../engines/contract/log.ts'
 
 /** An engine in a state directory of its own; both are gone after the test, with whatever still runs. */
@@ -29,21 +29,5 @@ export function makeEngine(patch: Partial<ContainerSettings> = {}) {
 }
 
 /** An attempt whose ranks run a line of Python. */
-export function lineJob(line: string, patch: Partial<JobOrder> = {}): Launch {
-  const job: JobOrder = {
-    ...{ protocol: 1, attempt: newAttempt(), job: 'k'.repeat(64), stage: 'test', shard: 0, shards: 1, fence: 1 },
-    ...{ command: ['python3', '-c', line], code: import.meta.dirname, entry: 'test', config: {}, inputs: {} },
-    ...{ outputs: [], ranks: 1, cores: 1, gpus: [], store: { url: 'file:///nowhere' }, prefix: 'jobs/k/s0/1' },
-    ...{
-      resume: [],
-      checkpoint: { every: null },
-      grace: 60,
-      time: null,
-      memory: null,
-      logBytes: 1 << 16,
-      secrets: null,
-    },
-    ...patch,
-  }
-  return { job, env: {}, secrets: {} }
-}
+export const lineJob = (line: string, patch: Partial<JobOrder> = {}): Launch =>
+  rankJob('python3', [], { command: ['python3', '-c', line], code: import.meta.dirname, ...patch })
