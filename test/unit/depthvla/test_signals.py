@@ -39,6 +39,23 @@ def test_sigterm_with_nothing_to_save_ends_with_75_at_once(workers: list[Worker]
     assert line(w) == ""
 
 
+def test_a_second_sigterm_while_python_winds_up_changes_nothing(workers: list[Worker]) -> None:
+    code = """
+class Late:
+    def __del__(self, pause=__import__('time').sleep):
+        print('late'); pause(2)
+import builtins
+builtins.late = Late()
+print('ready'); signal.pause()
+"""
+    workers.append(w := start(code))
+    assert line(w) == "ready"
+    w.send_signal(signal.SIGTERM)
+    assert line(w) == "late"
+    w.send_signal(signal.SIGTERM)
+    assert w.wait(60) == 75
+
+
 def test_sigterm_while_there_is_work_to_save_waits_for_the_worker(workers: list[Worker]) -> None:
     code = """
 with signals.held():

@@ -74,6 +74,16 @@ def test_of_several_bad_ranks_the_first_is_named() -> None:
 
     one = {"firstBad": 1, "ranks": [rank(0, 0, 9.0), rank(1, 1, 6.0)], "peakMemory": 5}
     two = {"firstBad": 2, "ranks": [rank(2, 7, 5.0)], "peakMemory": None}
-    merged = merge({0: one, 1: two}, [rank(3, 1, 4.0)])  # type: ignore[arg-type, dict-item, list-item]
+    merged = merge({0: one, 1: two}, [rank(3, 1, 4.0)], None)  # type: ignore[arg-type, dict-item, list-item]
     assert (merged["firstBad"], merged["peakMemory"]) == (2, 5)
     assert [each["rank"] for each in merged["ranks"]] == [0, 1, 2, 3]  # type: ignore[union-attr, index, call-overload]
+
+
+def test_a_rank_that_saved_when_the_attempt_was_asked_to_stop_is_not_bad() -> None:
+    def rank(number: int, code: int, ended: float) -> dict[str, object]:
+        return {"rank": number, "code": code, "endedAt": ended}
+
+    saved = {"firstBad": 0, "ranks": [rank(0, 75, 1.0)], "peakMemory": None}
+    failed = {"firstBad": 1, "ranks": [rank(1, 1, 2.0)], "peakMemory": None}
+    for cause, first in (("signal", 1), ("time", 1), ("ranks", 0)):
+        assert merge({0: saved, 1: failed}, [], cause)["firstBad"] == first  # type: ignore[arg-type, dict-item]

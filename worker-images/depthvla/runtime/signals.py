@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from depthvla.runtime.failure import TRY_AGAIN
 
@@ -89,13 +90,21 @@ def take_save_asked() -> bool:
 def stop_here() -> None:
     """Leaves with 75 when a stop was asked for. Call it where everything is saved."""
     if _Asked.stop:
-        raise SystemExit(TRY_AGAIN)
+        leave()
+
+
+def leave() -> NoReturn:
+    """Leaves with 75. Slurm asks each process, and so does the launcher: while Python winds up it has no handlers any
+    more, and a second SIGTERM would end it as killed, though all is saved."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(TRY_AGAIN)
 
 
 def _on_term(_signal: int, _frame: FrameType | None) -> None:
     _Asked.stop = True
     if not _Asked.held:
-        raise SystemExit(TRY_AGAIN)
+        leave()
 
 
 def _on_save(_signal: int, _frame: FrameType | None) -> None:

@@ -20,7 +20,7 @@ from depthvla.runtime.average import Average
 from depthvla.runtime.checkpoint import Checkpoints, State
 from depthvla.runtime.config import Json
 from depthvla.runtime.distributed import sum_gradients, total, whole
-from depthvla.runtime.failure import SOFTWARE, TRY_AGAIN, WorkerError
+from depthvla.runtime.failure import SOFTWARE, WorkerError
 from depthvla.runtime.job import Job
 from depthvla.runtime.optimizer import make_optimizer, schedule
 from depthvla.runtime.sharded import sum_at_next_backward
@@ -113,7 +113,7 @@ def train(
                 if stop:
                     checkpoints.save(done, curve.metrics())
                     checkpoints.wait()
-                    raise SystemExit(TRY_AGAIN)
+                    signals.leave()
                 if not busy:
                     checkpoints.save_what_is_owed(done, curve.metrics())
             if job.checkpoint.is_due(s.steps, s.steps):

@@ -3,6 +3,7 @@
 import os
 import time
 
+from launcher.gang import TRY_AGAIN
 from launcher.launch import code_of
 from launcher.quick import Json, read_json
 
@@ -22,12 +23,18 @@ def read_ranks(directory: str, ranks: range) -> list[Record]:
     return [record for record in found if record is not None]
 
 
-def merge(records: dict[int, Record], others: list[Record]) -> Record:
-    """`firstBad`, `ranks` and `peakMemory` of all. Where several ranks went bad, the first did it to the others."""
+def merge(records: dict[int, Record], others: list[Record], cause: str | None) -> Record:
+    """`firstBad`, `ranks` and `peakMemory` of all. Where several ranks went bad, the first did it to the others.
+
+    A rank that saved because it was asked to isn't bad. Slurm asks ranks and launchers at once: a rank can be done
+    before its node's launcher knows that it was asked, so only `cause`, that of the whole attempt, tells.
+    """
     ranks = [rank for record in records.values() for rank in _ranks(record)] + others
     ranks.sort(key=lambda rank: _number(rank["rank"]))
     bad = {record["firstBad"] for record in records.values()} - {None}
-    ended = sorted((rank for rank in ranks if rank["rank"] in bad), key=lambda rank: _number(rank["endedAt"]))
+    asked = cause in ("signal", "time")
+    failed = [rank for rank in ranks if rank["rank"] in bad and not (asked and rank["code"] == TRY_AGAIN)]
+    ended = sorted(failed, key=lambda rank: _number(rank["endedAt"]))
     peaks = [_number(peak) for record in records.values() if (peak := record["peakMemory"]) is not None]
     return {
         "firstBad": ended[0]["rank"] if ended else None,

@@ -41,7 +41,7 @@ def run_on_nodes(directory: str, job: Job, batch: Batch, reason: StopReason) -> 
     records = read_nodes(directory, job.nodes)
     each = job.ranks // job.nodes
     others = [range(node * each, (node + 1) * each) for node in range(job.nodes) if node not in records]
-    merged = merge(records, [record for ranks in others for record in read_ranks(directory, ranks)])
+    merged = merge(records, [record for ranks in others for record in read_ranks(directory, ranks)], cause)
     if trouble is not None:
         return {**failure(directory, started, trouble), **merged}
     # Of its own accord a node can't say: its launcher could not start the ranks.
