@@ -64,6 +64,15 @@ export const PlanView = z.object({
       /** When the cached artifact was made. */ createdAt: z.number().nullable(),
     }),
   ),
+  totals: z.object({
+    cells: z.int(),
+    /** Jobs that would run if no two cells shared one, and nothing were cached. */ asked: z.int(),
+    distinct: z.int(),
+    cached: z.int(),
+    toRun: z.int(),
+    /** As far as past attempts of the same stages tell; `unknown` names those that have none. */
+    gpuHours: z.object({ toRun: z.number(), unshared: z.number(), unknown: z.array(z.string()) }),
+  }),
 })
 export type PlanView = z.infer<typeof PlanView>
 

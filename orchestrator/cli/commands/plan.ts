@@ -10,15 +10,16 @@ type Options = SubmitOptions & { json?: boolean }
 
 export function command(): Command {
   const plan = new Command('plan')
-    .description('Shows which jobs a run of this pipeline would have, which are cached, and changes nothing.')
+    .description(
+      'Shows what a run of this pipeline would do, cell by cell: run, shared or cached, with totals. Changes nothing.',
+    )
     .action(async (file: string, options: Options) => {
       const prepared = await prepare(file, options)
       const client = await connect(options)
       await upload(client, prepared)
       const view = await client.plan(prepared.submission)
       if (options.json !== true) return printLines(planLines(view, Date.now()))
-      const jobs = view.jobs.map((job) => ({ ...job }))
-      printJson({ pipeline: view.pipeline, cells: view.cells, jobs })
+      printJson(view)
     })
   return examples(withSubmission(plan), [
     'orchestrate plan jobs/quickstart.yaml',

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { cellsByJob } from '../../run/run.ts'
 import { runAggregate } from '../aggregates.ts'
 import { type PlanView, reportFormats, Submission } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
@@ -8,8 +7,8 @@ import type { Context } from '../conduct/context.ts'
 import { findRun, newestFirst } from '../find.ts'
 import { renderReport } from '../reports/write-report.ts'
 import { findCached, planSubmission, submit } from '../submit.ts'
+import { planView } from '../views/plan-view.ts'
 import { runView } from '../views/run-view.ts'
-import { showResources } from '../views/show-resources.ts'
 
 const UPDATE_MS = 200
 const Resume = z.strictObject({ secrets: z.record(z.string(), z.string()).default({}) })
@@ -35,27 +34,7 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
 
   app.post('/api/v1/plans', async (request): Promise<PlanView> => {
     const { pipeline, plan } = await planSubmission(context, checkArgument(Submission, request.body))
-    const cached = await findCached(context, plan.jobs)
-    const cells = cellsByJob(plan.cells)
-    return {
-      pipeline: pipeline.name,
-      cells: plan.cells.map((cell) => ({ cell: cell.name, stages: cell.jobs })),
-      jobs: plan.jobs.map((job) => {
-        const hit = cached.get(job.key)
-        const { key, stage, needs, shards } = job
-        return {
-          key,
-          stage,
-          cells: cells.get(key) ?? [],
-          needs,
-          cached: hit !== undefined,
-          shards,
-          resources: showResources(job),
-          seconds: hit?.seconds ?? pastSeconds(context, stage, job.entry),
-          createdAt: hit?.createdAt ?? null,
-        }
-      }),
-    }
+    return planView(pipeline.name, plan, await findCached(context, plan.jobs), context.aggregates.jobs.values())
   })
 
   app.post('/api/v1/runs', async (request, reply) => {
@@ -124,12 +103,4 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
     const text = await renderReport(context, findRun(context, request.params.run), format, terminal)
     return reply.type(`${types[format]}; charset=utf-8`).send(text)
   })
-}
-
-/** Seconds that past attempts of the same stage took: what a new one may take. */
-function pastSeconds(context: Context, stage: string, entry: string): number | null {
-  const past = [...context.aggregates.jobs.values()].filter(
-    (job) => job.phase === 'succeeded' && job.planned.stage === stage && job.planned.entry === entry && job.seconds > 0,
-  )
-  return past.length === 0 ? null : past.reduce((sum, job) => sum + job.seconds, 0) / past.length
 }

@@ -1,7 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the variables of a pipeline file look like that
 import { expect, test } from 'vitest'
 import type { Facts } from '../../../orchestrator/plan/make-plan.ts'
-import { planTotals } from '../../../orchestrator/plan/plan-totals.ts'
 import { changed, text, worker } from '../spec/fixtures.ts'
 import { job, keys, planned } from './fixtures.ts'
 
@@ -41,14 +40,6 @@ test('two stages that would do the same are one job', () => {
   const plan = planned({ text: changed(['[hazel]', '[rye]']) })
   expect(job(plan, 'nuts')).toBe(job(plan, 'flour'))
   expect(plan.jobs.filter(({ entry }) => entry === 'mill')).toHaveLength(1)
-})
-
-test('the totals say how much the cells share', () => {
-  const plan = planned()
-  const flour = job(plan, 'flour').key
-  expect(planTotals(plan, (key) => key === flour).sentence).toBe(
-    '2 cells ask for 7 jobs; 6 are distinct: 1 cached, 5 to run',
-  )
 })
 
 test('data from outside goes into the key by its fingerprint, wherever it lies', () => {
