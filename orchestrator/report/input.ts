@@ -1,4 +1,5 @@
 import type { MetricValue } from '../protocol/worker-event.ts'
+import type { Gate } from '../spec/gates/gate.ts'
 import type { Json, ReportSpec } from '../spec/pipeline.ts'
 
 /**
@@ -10,6 +11,9 @@ export type ReportInput = {
   madeAt: number
   run: RunFacts
   spec: ReportSpec
+  gates: Gate[]
+  /** Which look at growing data this is, from 1; null where there is only one. */
+  look: number | null
   /** In the plan's order. */
   cells: ReportCell[]
   /** Each once, in topological order. */

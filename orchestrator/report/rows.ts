@@ -1,3 +1,4 @@
+import { isSeed, rowName } from '../spec/gates/row-name.ts'
 import type { Json } from '../spec/pipeline.ts'
 import type { ReportCell, ReportInput } from './input.ts'
 
@@ -21,13 +22,6 @@ export function groupRows({ cells, spec }: ReportInput): RowGroup[] {
   }))
 }
 
-/** The row axis speaks for itself; values of other axes (`0.1`) need its name. Without a row axis each cell is a row. */
-function rowName(cell: ReportCell, rows: string | null): string {
-  if (rows === null || !Object.hasOwn(cell.values, rows)) return cell.name
-  const others = Object.keys(cell.values).filter((axis) => axis !== rows && !isSeed(axis))
-  return [text(cell.values[rows]), ...others.map((axis) => `${axis} ${text(cell.values[axis])}`)].join(', ')
-}
-
 /** The seed values of a cell, `seed 2`; empty where no axis is a seed. */
 export const seedOf = (cell: ReportCell, rows: string | null): string =>
   Object.keys(cell.values)
@@ -35,5 +29,4 @@ export const seedOf = (cell: ReportCell, rows: string | null): string =>
     .map((axis) => `${axis} ${text(cell.values[axis])}`)
     .join(', ')
 
-const isSeed = (axis: string) => /(^|[-_.])seeds?$/i.test(axis)
 const text = (value: Json | undefined) => (typeof value === 'string' ? value : JSON.stringify(value ?? null))

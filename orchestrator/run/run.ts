@@ -1,3 +1,4 @@
+import type { Gate } from '../spec/gates/gate.ts'
 import type { Json, Metrics } from '../spec/pipeline.ts'
 import type { Job } from './job.ts'
 
@@ -31,6 +32,10 @@ export type RunEvent = At &
         /** Left out or null: nowhere but into events. */
         metrics?: Metrics | null
         report: { rows: string | null; baseline: string | null; columns: string; value: string }
+        /** Left out: none. */
+        gates?: Gate[]
+        /** Which look at growing data it is for, from 1; left out: the only one. */
+        look?: number
         cells: RunCell[]
         /** Keys in topological order, each once. */
         jobs: string[]

@@ -33,6 +33,10 @@ export const Submission = z.strictObject({
   set: z.array(z.string()).default([]),
   /** `--only full`: cells by name; empty: all. */
   only: z.array(z.string()).default([]),
+  /** `--gate 'success(full) >= 0.9'`, beside those of the file. */
+  gates: z.array(z.string()).default([]),
+  /** Which look at growing data it is for, from 1; null: the only one. */
+  look: z.int().min(1).nullable().default(null),
   /** Values of the environment variables that the file names as `${env.NAME}`. */
   env: z.record(z.string(), z.string()).default({}),
   /** Secret values by name: kept in memory and in a 0600 file, never stored. */

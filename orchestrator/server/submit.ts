@@ -24,7 +24,7 @@ export type Planned = { pipeline: Pipeline; plan: Plan; lock: string | null }
 /** Checks and plans; changes nothing. */
 export async function planSubmission(context: Context, submission: Submission): Promise<Planned> {
   const worker = await readWorker(context, submission)
-  const { file, text, bases, folder, set, only, env } = submission
+  const { file, text, bases, folder, set, only, gates, env } = submission
   const parsed = parsePipeline({
     file,
     text,
@@ -34,6 +34,7 @@ export async function planSubmission(context: Context, submission: Submission): 
     workerFolder: folder,
     set,
     only,
+    gates,
     env,
   })
   if ('problems' in parsed) throw new ProblemsError(parsed.problems)
@@ -95,6 +96,8 @@ export async function submit(context: Context, submission: Submission): Promise<
             secrets: pipeline.secrets,
             metrics: pipeline.metrics,
             report: pipeline.report,
+            ...(pipeline.gates.length > 0 ? { gates: pipeline.gates } : {}),
+            ...(submission.look === null ? {} : { look: submission.look }),
             cells: plan.cells,
             jobs: keys,
           },

@@ -3,6 +3,7 @@ import { buildCells } from './cells.ts'
 import { checkShape } from './check-shape.ts'
 import type { SourceDocument } from './document.ts'
 import { type BaseFile, readExtended } from './extend.ts'
+import { readGates } from './gates/read-gates.ts'
 import { layer, type PlaceOf } from './layers.ts'
 import { expandMatrix } from './matrix.ts'
 import type { Json, Pipeline, Problem } from './pipeline.ts'
@@ -29,6 +30,8 @@ export type PipelineSource = {
   set: readonly string[]
   /** `--only full`: cells by name, or by some of their values; none: all. */
   only: readonly string[]
+  /** `--gate 'success(full) >= 0.9'`, beside those of the file. */
+  gates?: readonly string[]
   /** The environment as far as the file refers to it. */
   env: Readonly<Record<string, string>>
 }
@@ -77,6 +80,7 @@ function check(source: PipelineSource, document: SourceDocument, problems: Probl
     report,
   })
   const secrets = readSecrets(file.secrets)
+  const spec = readReport(section('report'), axes, place, report)
   return {
     name: typeof file.name === 'string' ? file.name : '',
     file: source.file,
@@ -85,7 +89,8 @@ function check(source: PipelineSource, document: SourceDocument, problems: Probl
     data,
     cells: selectCells(cells, source.only, report),
     stageOrder,
-    report: readReport(section('report'), axes, place, report),
+    report: spec,
+    gates: readGates(section('gates'), source.gates ?? [], { cells, spec }, place, report),
     metrics: readMetrics(section('metrics'), secrets, place, report),
     labels: readLabels(section('labels')),
     priority: typeof file.priority === 'number' ? file.priority : 0,

@@ -1,4 +1,5 @@
 import type { EntryDescription, WorkerDescription } from '../protocol/worker-description.ts'
+import type { Gate } from './gates/gate.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
@@ -97,6 +98,7 @@ export type Pipeline = {
   /** Names of all stages of the file in topological order. */
   stageOrder: string[]
   report: ReportSpec
+  gates: Gate[]
   /** Null where nobody asked for it. */
   metrics: Metrics | null
   labels: Record<string, string>

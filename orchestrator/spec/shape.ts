@@ -198,6 +198,32 @@ const ReportShape = z.strictObject(
   { error: 'a map with rows, columns, value and baseline' },
 )
 
+const gateText = 'a gate such as `recipe success(full) >= success(baseline) - 0.03`'
+const undecidedText = "'pass', 'fail' or 'undecided'"
+const untilText = '`seeds: 10` or `trials: 400`'
+const most = (least: number) =>
+  z.int({ error: `a whole number ≥ ${least}` }).min(least, { error: `a whole number ≥ ${least}` })
+const GateShape = z.union(
+  [
+    z.string({ error: gateText }),
+    z.strictObject(
+      {
+        gate: z.string({ error: gateText }).describe('The gate itself'),
+        undecided: z
+          .enum(['pass', 'fail', 'undecided'], { error: undecidedText })
+          .optional()
+          .describe('What it counts as when the interval is too wide. Default: undecided, which ends with exit code 3'),
+        until: z
+          .union([z.strictObject({ seeds: most(3) }), z.strictObject({ trials: most(1) })], { error: untilText })
+          .optional()
+          .describe('How many seeds or trials a side `--until-decided` may go up to'),
+      },
+      { error: gateText },
+    ),
+  ],
+  { error: gateText },
+)
+
 const flagText = 'true or false'
 const wandbText = 'a map with project, entity and mode'
 const wandbModeText = "'online' or 'offline'"
@@ -242,6 +268,10 @@ export const PipelineShape = z
       data: named(Data, 'a map of data sources').optional().describe('What comes from outside'),
       matrix: Matrix.optional().describe('Axes of named overrides or plain values; each combination is a cell'),
       report: ReportShape.optional().describe('The table that the run ends with'),
+      gates: z
+        .array(GateShape, { error: 'a list of gates' })
+        .optional()
+        .describe('What the results must show: each passes, fails or stays undecided, and sets the exit code'),
       metrics: MetricsShape.nullish().describe(
         'Where curves, pictures and results go besides the report; never part of the key',
       ),

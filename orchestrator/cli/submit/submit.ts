@@ -32,8 +32,8 @@ export async function prepare(file: string, options: SubmitOptions): Promise<Pre
   const needs = pipelineNeeds(text, bases)
   const env = present(needs.env)
   const { pack, description, workerFolder } = await readWorker(folder, needs.worker)
-  const { set = [], only = [], label = [] } = options
-  const parsed = parsePipeline({ file, text, bases, folder, worker: description, workerFolder, set, only, env })
+  const { set = [], only = [], label = [], gate: gates = [], look = null } = options
+  const parsed = parsePipeline({ file, text, bases, folder, worker: description, workerFolder, set, only, gates, env })
   if ('problems' in parsed) throw new ProblemsError(parsed.problems)
   const secrets = secretsFrom(parsed.pipeline.secrets)
   const submission: Submission = {
@@ -44,6 +44,8 @@ export async function prepare(file: string, options: SubmitOptions): Promise<Pre
     worker: pack.files,
     set,
     only,
+    gates,
+    look,
     env,
     secrets,
     cache: options.cache,

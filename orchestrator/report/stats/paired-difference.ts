@@ -1,5 +1,5 @@
 import type { Pairs } from './mcnemar.ts'
-import { type Interval, wilson } from './wilson.ts'
+import { type Interval, wilson, Z95 } from './wilson.ts'
 
 /**
  * First minus second success rate on the same trials, with a 95 % interval that uses the pairing: Wilson's intervals of both,
@@ -8,12 +8,12 @@ import { type Interval, wilson } from './wilson.ts'
  * Source: method 10 of R. G. Newcombe, Statistics in Medicine 17 (1998) 2635–2650.
  * @throws RangeError when there are no pairs
  */
-export function pairedDifference(pairs: Pairs): Interval & { value: number } {
+export function pairedDifference(pairs: Pairs, z = Z95): Interval & { value: number } {
   const { both, onlyFirst, onlySecond, neither } = pairs
   const n = both + onlyFirst + onlySecond + neither
   const first = both + onlyFirst
   const second = both + onlySecond
-  const [i1, i2] = [wilson(first, n), wilson(second, n)]
+  const [i1, i2] = [wilson(first, n, z), wilson(second, n, z)]
   const [p1, p2] = [first / n, second / n]
   const phi = correlation(pairs, first, second, n)
   const down = squareAndAdd(p1 - i1.lower, i2.upper - p2, phi)

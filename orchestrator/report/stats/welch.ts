@@ -20,16 +20,48 @@ export type MeanDifference = Interval & {
  * @throws RangeError with fewer than two seeds on a side
  */
 export function meanDifference(first: readonly Outcome[], second: readonly Outcome[], level = 0.05): MeanDifference {
-  const [a, b] = [summary(first), summary(second)]
-  const error = a.squaredError + b.squaredError
-  const degrees = error ** 2 / (a.squaredError ** 2 / (first.length - 1) + b.squaredError ** 2 / (second.length - 1))
-  const value = a.mean - b.mean
-  const half = studentCritical(level, degrees) * Math.sqrt(error)
-  const p = studentTwoSided(value / Math.sqrt(error), degrees)
-  return { value, lower: Math.max(-1, value - half), upper: Math.min(1, value + half), p, degrees }
+  const found = difference([summary(first), summary(second)], level)
+  return { ...found, lower: Math.max(-1, found.lower), upper: Math.min(1, found.upper) }
 }
 
-function summary(outcomes: readonly Outcome[]): { mean: number; squaredError: number } {
+/** One recipe's success rate over its training seeds, with Student's interval. @throws RangeError with fewer than two */
+export function meanRate(outcomes: readonly Outcome[], level = 0.05): MeanDifference {
+  const found = difference([summary(outcomes)], level)
+  return { ...found, lower: Math.max(0, found.lower), upper: Math.min(1, found.upper) }
+}
+
+/** The same for measured numbers, one of each training seed: the first side's mean, less the second's where there is one. */
+export function meanOfNumbers(
+  first: readonly number[],
+  second: readonly number[] | null,
+  level = 0.05,
+): MeanDifference {
+  return difference([first, ...(second === null ? [] : [second])].map(ofNumbers), level)
+}
+
+type Summary = { count: number; mean: number; squaredError: number }
+
+function difference([a, b]: Summary[], level: number): MeanDifference {
+  if (a === undefined) throw new RangeError('expected a side')
+  const value = a.mean - (b?.mean ?? 0)
+  const error = a.squaredError + (b?.squaredError ?? 0)
+  if (error === 0) return { value, lower: value, upper: value, p: value === 0 ? 1 : 0, degrees: a.count - 1 }
+  const degrees =
+    error ** 2 / [a, b].reduce((sum, side) => sum + (side ? side.squaredError ** 2 / (side.count - 1) : 0), 0)
+  const half = studentCritical(level, degrees) * Math.sqrt(error)
+  const p = studentTwoSided(value / Math.sqrt(error), degrees)
+  return { value, lower: value - half, upper: value + half, p, degrees }
+}
+
+function ofNumbers(values: readonly number[]): Summary {
+  const count = values.length
+  if (count < 2) throw new RangeError(`expected two seeds or more, found ${count}`)
+  const mean = values.reduce((sum, value) => sum + value, 0) / count
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1)
+  return { count, mean, squaredError: variance / count }
+}
+
+function summary(outcomes: readonly Outcome[]): Summary {
   const count = outcomes.length
   if (count < 2) throw new RangeError(`expected two seeds or more, found ${count}`)
   const rates = outcomes.map(({ k, n }) => k / n)
@@ -39,5 +71,5 @@ function summary(outcomes: readonly Outcome[]): { mean: number; squaredError: nu
   const [k, n] = outcomes.reduce(([k, n], one) => [k + one.k, n + one.n], [0, 0])
   const rate = (k + 1) / (n + 2)
   const binomial = (rate * (1 - rate) * count) / n
-  return { mean, squaredError: Math.max(between, binomial) / count }
+  return { count, mean, squaredError: Math.max(between, binomial) / count }
 }

@@ -97,6 +97,8 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
       data: dataOf(ordered),
     },
     spec: submitted.report,
+    gates: submitted.gates ?? [],
+    look: submitted.look ?? null,
     cells: submitted.cells.map((cell) => ({
       name: cell.name,
       values: cell.values,
