@@ -9,7 +9,7 @@ import type { Artifact } from '../protocol/manifest.ts'
 import { WorkerDescription } from '../protocol/worker-description.ts'
 import { parsePipeline } from '../spec/parse-pipeline.ts'
 import type { Pipeline, Problem } from '../spec/pipeline.ts'
-import { readArtifact } from '../store/artifacts.ts'
+import { checkedArtifact, readArtifact } from '../store/artifacts.ts'
 import { getBlob, putBlob } from '../store/code.ts'
 import { concurrently } from '../store/concurrently.ts'
 import { runAggregate } from './aggregates.ts'
@@ -133,11 +133,11 @@ async function define(context: Context, planned: PlannedJob, cached: Artifact | 
   })
 }
 
-/** The artifacts that a submission would find, by the jobs' keys. It leans on none of them yet. */
+/** The artifacts that a submission would find, whole, by the jobs' keys. It leans on none of them yet. */
 export async function findCached(context: Context, jobs: PlannedJob[]): Promise<Map<string, Artifact>> {
   const found = await concurrently(jobs, async ({ key }) => {
-    const artifact = await readArtifact(context.store, key)
-    return artifact ? [[key, artifact] as const] : []
+    const checked = await checkedArtifact(context.store, key)
+    return checked?.problems.length === 0 ? [[key, checked.artifact] as const] : []
   })
   return new Map(found.flat())
 }

@@ -124,3 +124,21 @@ export async function verifyArtifact(store: Store, artifact: Artifact, by: 'size
   })
   return problems.flat()
 }
+
+/** Up to so many bytes an artifact is read through before it is trusted. What is larger is hashed where it is staged. */
+const READ_THROUGH = 16 * 1024 ** 2
+
+/**
+ * A job's artifact for a reader who has pinned the job, as availableArtifact has it, and what is wrong with its files. One
+ * with problems must not be used: its job has to run again.
+ */
+export async function checkedArtifact(
+  store: Store,
+  job: string,
+): Promise<{ artifact: Artifact; problems: string[] } | null> {
+  const artifact = await availableArtifact(store, job)
+  if (artifact === null) return null
+  const files = Object.values(artifact.outputs).flatMap((output) => output.files)
+  const bytes = files.reduce((sum, { size }) => sum + size, 0)
+  return { artifact, problems: await verifyArtifact(store, artifact, bytes <= READ_THROUGH ? 'content' : 'size') }
+}

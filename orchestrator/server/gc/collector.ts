@@ -3,6 +3,7 @@ import { readArtifact } from '../../store/artifacts.ts'
 import { concurrently } from '../../store/concurrently.ts'
 import type { Control } from '../../store/control.ts'
 import { storeTime } from '../../store/control.ts'
+import { layout } from '../../store/layout.ts'
 import {
   coversArtifact,
   type Garbage,
@@ -11,6 +12,7 @@ import {
   mark,
   nameOf,
   readMark,
+  type Subject,
   unmark,
 } from '../../store/marks.ts'
 import { listPins, type Pin } from '../../store/pins.ts'
@@ -82,6 +84,35 @@ export class Collector {
         const [found, artifact] = [await readMark(store, job), await readArtifact(store, job)]
         if (found && artifact && coversArtifact(found, artifact.fences)) await unmark(store, found.subject)
       })
+    })
+  }
+
+  /** Takes the pointer to an artifact that is not whole away; one that other fences have made since stays. */
+  async discard(job: string, fences: readonly number[]): Promise<void> {
+    const { store } = this.#tools
+    await this.#alone(async () => {
+      const artifact = await readArtifact(store, job)
+      if (artifact?.fences.join() !== fences.join()) return
+      await this.#mayDelete()
+      await store.delete(layout.artifact(job))
+    })
+  }
+
+  /** Deletes a job's artifact now, with its checkpoints, unless something needs it. Says which. */
+  async evict(job: string): Promise<'deleted' | 'absent' | 'needed'> {
+    const { store, needs } = this.#tools
+    return this.#alone(async () => {
+      const artifact = await readArtifact(store, job)
+      if (artifact === null) return 'absent'
+      const subject: Subject = { kind: 'artifact', job, upTo: artifact.fences }
+      // Marked before the pins are read: whoever pins later finds the mark, and waits.
+      await mark(store, { subject, why: 'somebody asked for it', objects: 0, bytes: 0 })
+      if (needs(job)?.wanted === true || (await this.#pinned()).has(job)) {
+        await unmark(store, subject)
+        return 'needed'
+      }
+      await remove(store, subject, () => this.#mayDelete())
+      return 'deleted'
     })
   }
 

@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Collector } from '../../../orchestrator/server/gc/collector.ts'
-import { availableArtifact, readArtifact, verifyArtifact } from '../../../orchestrator/store/artifacts.ts'
+import {
+  availableArtifact,
+  checkedArtifact,
+  readArtifact,
+  verifyArtifact,
+} from '../../../orchestrator/store/artifacts.ts'
 import { listCheckpoints, resumeOrder, verifyCheckpoint } from '../../../orchestrator/store/checkpoints.ts'
 import { lastFence } from '../../../orchestrator/store/fences.ts'
 import { availableManifests, listMarks } from '../../../orchestrator/store/marks.ts'
@@ -53,6 +58,41 @@ describeEachStore(({ open, address }) => {
     await collector.pass(atOnce)
     await pin(store, 'r-2', [job])
     expect(await actions(collector.pass(atOnce))).toEqual(['take back artifact'])
+  })
+
+  test('an artifact of which a file is gone or changed is not trusted, and makes way for the next', async () => {
+    const store = await open()
+    for (const harm of [
+      (file: string) => store.delete(file),
+      (file: string) => store.put(file, 'model of fence x'.slice(0, 16)),
+    ]) {
+      await make(store, job)
+      const { artifact, problems } = (await checkedArtifact(store, job)) ?? expect.fail()
+      expect(problems).toEqual([])
+      const file = artifact.outputs.model?.files[0]?.key ?? expect.fail()
+      await harm(file)
+      expect((await checkedArtifact(store, job))?.problems).toEqual([expect.stringContaining(file)])
+      const collector = collectorOf(store)
+      await collector.discard(job, [artifact.fences[0] ?? 0, 1])
+      expect(await readArtifact(store, job)).not.toBeNull()
+      await collector.discard(job, artifact.fences)
+      expect(await readArtifact(store, job)).toBeNull()
+    }
+    await make(store, job)
+    expect((await checkedArtifact(store, job))?.problems).toEqual([])
+  })
+
+  test('an artifact that somebody asks to delete goes at once, unless it is pinned or wanted', async () => {
+    const store = await open()
+    await make(store, job)
+    await pin(store, 'r-1', [job])
+    expect(await collectorOf(store).evict(job)).toBe('needed')
+    expect(await availableArtifact(store, job)).not.toBeNull()
+    await unpin(store, 'r-1')
+    expect(await collectorOf(store, { ...idleNeeds(), wanted: true }).evict(job)).toBe('needed')
+    expect(await collectorOf(store).evict(job)).toBe('deleted')
+    expect(await collectorOf(store).evict(job)).toBe('absent')
+    expect(await keys(store, '')).toEqual([`jobs/${job}/s0/fences/1.json`])
   })
 
   test('a collector that is no longer the owner deletes nothing', async () => {
