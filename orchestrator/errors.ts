@@ -9,6 +9,8 @@ const errors = {
   RUN_NOT_FOUND: { exit: 2, hint: '`orchestrate status` lists the runs' },
   JOB_NOT_FOUND: { exit: 2, hint: '`orchestrate status <run>` lists the jobs of a run' },
   JOB_AMBIGUOUS: { exit: 2, hint: 'name the cell too: stage[cell], or give more digits of the key' },
+  CACHE_ABSENT: { exit: 2, hint: '`orchestrate cache ls` lists what is cached' },
+  CACHE_NEEDED: { exit: 2, hint: 'wait for the run, or cancel it' },
   JOB_FILE_INVALID: { exit: 4, hint: 'somebody changed it after the launch; another attempt has one of its own' },
   ATTEMPT_NOT_FOUND: { exit: 2, hint: '`orchestrate why <job>` lists the attempts of a job' },
   POOLS_INVALID: {

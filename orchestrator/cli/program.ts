@@ -25,6 +25,7 @@ export const commands: Entry[] = [
     load: () => import('./commands/certify.ts'),
   },
   { name: 'gc', summary: 'delete what nobody needs any more', load: () => import('./commands/gc.ts') },
+  { name: 'cache', summary: 'what is cached, and why a job is not', load: () => import('./commands/cache.ts') },
   { name: 'debug', summary: 'run an attempt again in the foreground', load: () => import('./commands/debug.ts') },
   { name: 'doctor', summary: 'check this machine; says what to type', load: () => import('./commands/doctor.ts') },
   {

@@ -80,6 +80,40 @@ export const PlanView = z.object({
 })
 export type PlanView = z.infer<typeof PlanView>
 
+/** A result that is in the store, whether or not a run has it. */
+export const CachedView = z.object({
+  key: z.string(),
+  stage: z.string(),
+  createdAt: z.number(),
+  /** What it took to make. */ seconds: z.number(),
+  files: z.int(),
+  bytes: z.number(),
+  /** Runs that the ledger knows to have wanted it. */ runs: z.array(z.string()),
+})
+export type CachedView = z.infer<typeof CachedView>
+
+/** What keeps a job from being another that is cached; values as JSON, null where one hasn't got the part. */
+export const CacheWhyView = z.object({
+  key: z.string(),
+  stage: z.string(),
+  cached: z.boolean(),
+  nearest: z
+    .object({
+      key: z.string(),
+      stage: z.string(),
+      differences: z.array(
+        z.object({
+          part: z.enum(['entry', 'command', 'code', 'lock', 'config', 'input', 'generation']),
+          at: z.string(),
+          here: z.string().nullable(),
+          there: z.string().nullable(),
+        }),
+      ),
+    })
+    .nullable(),
+})
+export type CacheWhyView = z.infer<typeof CacheWhyView>
+
 export const JobErrorView = z.object({
   code: z.string(),
   message: z.string(),

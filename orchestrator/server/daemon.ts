@@ -16,6 +16,7 @@ import { collectRegularly } from './gc/regularly.ts'
 import { whenIdle } from './idle.ts'
 import { makeApi } from './listen.ts'
 import { makeContext, type Parts } from './make-context.ts'
+import { cacheRoutes } from './routes/cache.ts'
 import { daemonRoutes } from './routes/daemon.ts'
 import { answerErrors } from './routes/errors.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -129,6 +130,7 @@ async function serve(context: Context, stop: () => void, undo: Undo): Promise<()
   runRoutes(app, context)
   jobRoutes(app, context)
   storeRoutes(app, context)
+  cacheRoutes(app, context)
   daemonRoutes(app, context, health, stop)
   await listen(settings, undo)
   idle.start(stop)

@@ -4,6 +4,8 @@ import { OrchestrateError } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import {
   AttemptView,
+  CachedView,
+  CacheWhyView,
   CheckpointView,
   type CollectRequest,
   CollectView,
@@ -26,6 +28,8 @@ import { serverEvents } from './sse.ts'
 const Runs = z.object({ runs: z.array(RunView) })
 const Hosts = z.object({ hosts: z.array(HostView) })
 const Checkpoints = z.object({ checkpoints: z.array(CheckpointView) })
+const Cached = z.object({ cached: z.array(CachedView) })
+const Removed = z.object({ key: z.string() })
 const Missing = z.object({ missing: z.array(z.string()) })
 const Attempt = z.object({ attempt: AttemptView, job: z.json() })
 
@@ -92,6 +96,9 @@ export function createClient(target: Target) {
     checkpoints: async (run: string) => (await get(Checkpoints, `/runs/${part(run)}/checkpoints`)).checkpoints,
     verifyCheckpoint: (manifest: string) => post(Verdict, '/checkpoints/verify', { manifest }),
     collect: (asked: CollectRequest) => post(CollectView, '/gc', asked),
+    cached: async () => (await get(Cached, '/cache')).cached,
+    cacheWhy: (ref: string) => get(CacheWhyView, `/cache/${part(ref)}/why`),
+    uncache: (ref: string) => ask(Removed, { method: 'DELETE', path: `/api/v1/cache/${part(ref)}` }),
     attempt: (attempt: string) => get(Attempt, `/attempts/${part(attempt)}`),
     /** `text` is for a terminal: so wide, and coloured or not. */
     report: async (run: string, format: ReportFormat, terminal: { width?: number; colour?: 0 | 1 } = {}) =>

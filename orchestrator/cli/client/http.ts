@@ -6,7 +6,7 @@ import { limits } from '../../limits.ts'
 export type Target = { kind: 'socket'; path: string } | { kind: 'url'; url: string }
 
 export type Sent = {
-  method: 'GET' | 'POST' | 'PUT'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   path: string
   body?: { type: 'application/json' | 'application/octet-stream'; data: string | Uint8Array }
   signal?: AbortSignal
