@@ -6,12 +6,13 @@ import { printJson } from './print.ts'
 import { printEnd } from './print-end.ts'
 import { runSummary } from './run-summary.ts'
 import { watchRun } from './watch-run.ts'
+import { writeJunit } from './write-junit.ts'
 
 export type Finishing = {
   client: Client
   /** The run as the daemon answered when it took it on. */
   view: RunView
-  options: Connection & { detach?: boolean; json?: boolean }
+  options: Connection & { detach?: boolean; json?: boolean; junit?: string }
   file?: string
 }
 
@@ -26,7 +27,10 @@ export async function finishRun({ client, view, options, file }: Finishing): Pro
   const watched = await watchRun({ client, run: view.run, options, out, interrupt: 'cancel' })
   const last = watched.view ?? view
   // Left before its end (a third Ctrl-C, a closed terminal): the run goes on.
-  process.exitCode = last.state === 'running' ? 130 : exitCodeOf(last)
-  if (options.json === true) printJson(runSummary(last))
+  if (last.state === 'running') process.exitCode = 130
+  const gates = last.state === 'running' ? [] : await client.gates(last.run)
+  if (last.state !== 'running') process.exitCode = exitCodeOf(last, gates)
+  if (options.junit !== undefined) await writeJunit(options.junit, last, gates)
+  if (options.json === true) printJson(runSummary(last, gates))
   else await printEnd(client, last, out, file)
 }

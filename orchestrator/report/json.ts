@@ -1,5 +1,6 @@
 import { type Comparison, comparisons } from './compare.ts'
 import { findings } from './findings.ts'
+import { verdicts } from './gates/judge.ts'
 import type { ReportInput } from './input.ts'
 import { type Recipe, recipes } from './recipes.ts'
 import { buildTable, type Row } from './table.ts'
@@ -18,6 +19,7 @@ export function reportData(input: ReportInput) {
     madeAt: new Date(madeAt).toISOString(),
     run: { ...run, createdAt: iso(run.createdAt), endedAt: run.endedAt === null ? null : iso(run.endedAt) },
     findings: findings(input),
+    gates: verdicts(input),
     table: {
       axis: table.axis,
       columns: table.columns,

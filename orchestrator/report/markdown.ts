@@ -14,6 +14,7 @@ import {
   short,
 } from './figures.ts'
 import { findings } from './findings.ts'
+import { gateSentences } from './gates/sentences.ts'
 import type { ReportInput, RunFacts } from './input.ts'
 import { jobName } from './job-name.ts'
 import { labelsSentence } from './labels.ts'
@@ -30,6 +31,7 @@ export function reportMarkdown(input: ReportInput): string {
     `# ${md(input.run.pipeline)} · ${md(input.run.id)}`,
     `**${md(headline)}**`,
     ...(test ? [md(test)] : []),
+    ...(input.gates.length > 0 ? ['Gates:', bullets(gateSentences(input))] : []),
     tableBlock(table),
     md((table.rows.length > 0 && labelsSentence(input.run)) || ''),
     notesBlock(table),

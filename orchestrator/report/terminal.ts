@@ -12,6 +12,9 @@ import {
   roughInterval,
   shortDuration,
 } from './figures.ts'
+import { verdicts } from './gates/judge.ts'
+import { gateSentence } from './gates/sentences.ts'
+import type { GateOutcome } from './gates/verdict.ts'
 import type { Goodput, PhaseSeconds, ReportInput, RunState } from './input.ts'
 import { labelsSentence } from './labels.ts'
 import { comparedSentences } from './recipes.ts'
@@ -32,11 +35,17 @@ export function reportLines(input: ReportInput, { colour, width }: TerminalOptio
     ...sentences,
     ...notes.flatMap((note) => wrap(plain(note), width - 4, '  ')),
   ]
+  const gates = verdicts(input).flatMap((verdict) =>
+    wrap(`${outcomeMarks[verdict.counts]} ${plain(gateSentence(verdict))}`, width - 4, '  ').map((line) => `  ${line}`),
+  )
   return [
     ...headLines(input, colour, width),
+    ...(gates.length > 0 ? ['', ...gates] : []),
     ...(body.length > 0 ? ['', ...[...body, ...under].map((line) => `  ${line}`.trimEnd())] : []),
   ]
 }
+
+const outcomeMarks: Record<GateOutcome, string> = { pass: '✔', fail: '✘', undecided: '◌' }
 
 const marks: Record<RunState, string> = { running: '◐', succeeded: '✔', failed: '✘', cancelled: '■' }
 

@@ -199,6 +199,29 @@ export const Trouble = z.object({
 })
 export type Trouble = z.infer<typeof Trouble>
 
+const outcomes = z.enum(['pass', 'fail', 'undecided'])
+
+/** What a gate came to: GET /api/v1/runs/:run/gates. */
+export const GateVerdict = z.object({
+  gate: z.string(),
+  kind: z.enum(['recipe', 'policy']),
+  outcome: outcomes,
+  /** The outcome after what the file makes of undecided. */
+  counts: outcomes,
+  value: z.number().nullable(),
+  lower: z.number().nullable(),
+  upper: z.number().nullable(),
+  bound: z.number(),
+  unit: z.enum(['difference', 'share', 'number']),
+  level: z.number(),
+  seeds: z.int().nullable(),
+  trials: z.int().nullable(),
+  reason: z.string(),
+  more: z.union([z.object({ seeds: z.int() }), z.object({ trials: z.int() })]).nullable(),
+  until: z.union([z.object({ seeds: z.int() }), z.object({ trials: z.int() })]).nullable(),
+})
+export type GateVerdict = z.infer<typeof GateVerdict>
+
 export const reportFormats = ['html', 'md', 'json', 'text', 'csv', 'latex'] as const
 export type ReportFormat = (typeof reportFormats)[number]
 

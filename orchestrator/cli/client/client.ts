@@ -9,6 +9,7 @@ import {
   CheckpointView,
   type CollectRequest,
   CollectView,
+  GateVerdict,
   Health,
   HostView,
   InvariantsView,
@@ -26,6 +27,7 @@ import { type Sent, send, type Target, text } from './http.ts'
 import { serverEvents } from './sse.ts'
 
 const Runs = z.object({ runs: z.array(RunView) })
+const Gates = z.object({ gates: z.array(GateVerdict) })
 const Hosts = z.object({ hosts: z.array(HostView) })
 const Checkpoints = z.object({ checkpoints: z.array(CheckpointView) })
 const Cached = z.object({ cached: z.array(CachedView) })
@@ -101,8 +103,14 @@ export function createClient(target: Target) {
     uncache: (ref: string) => ask(Removed, { method: 'DELETE', path: `/api/v1/cache/${part(ref)}` }),
     attempt: (attempt: string) => get(Attempt, `/attempts/${part(attempt)}`),
     /** `text` is for a terminal: so wide, and coloured or not. */
-    report: async (run: string, format: ReportFormat, terminal: { width?: number; colour?: 0 | 1 } = {}) =>
-      text(await call({ method: 'GET', path: `/api/v1/runs/${part(run)}/report${query({ format, ...terminal })}` })),
+    report: async (
+      run: string,
+      format: ReportFormat,
+      terminal: { width?: number; colour?: 0 | 1; gate?: readonly string[] } = {},
+    ) => text(await call({ method: 'GET', path: `/api/v1/runs/${part(run)}/report${query({ format, ...terminal })}` })),
+    /** What the gates of a run came to, and those that are asked now. */
+    gates: async (run: string, gate: readonly string[] = []) =>
+      (await get(Gates, `/runs/${part(run)}/gates${query({ gate })}`)).gates,
     /** What a job printed, in chunks as they come; ends when the log does, or never when following a live one. */
     logs: (ref: string, { follow, ...rest }: LogQuery, signal?: AbortSignal) =>
       call({
@@ -120,9 +128,10 @@ export function createClient(target: Target) {
   }
 }
 
-function query(values: Record<string, string | number | undefined>): string {
+function query(values: Record<string, string | number | readonly string[] | undefined>): string {
   const parameters = new URLSearchParams()
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) parameters.set(name, String(value))
+  for (const [name, value] of Object.entries(values))
+    for (const one of value === undefined ? [] : [value].flat()) parameters.append(name, String(one))
   return parameters.size === 0 ? '' : `?${parameters}`
 }
 

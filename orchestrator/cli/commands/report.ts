@@ -3,10 +3,12 @@ import { OrchestrateError } from '../../errors.ts'
 import { type ReportFormat, reportFormats } from '../../server/api.ts'
 import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
-import { type Connection, examples, withConnection } from '../options.ts'
+import { exitCodeOfGates } from '../exit-code.ts'
+import { type Connection, examples, repeated, withConnection } from '../options.ts'
 import { isColourful, sizeOf } from '../view/terminal.ts'
+import { writeJunit } from '../write-junit.ts'
 
-type Options = Connection & { format?: ReportFormat; path?: boolean; json?: boolean }
+type Options = Connection & { format?: ReportFormat; path?: boolean; json?: boolean; gate?: string[]; junit?: string }
 
 export function command(): Command {
   const format = new Option('--format <format>', 'what to print: text on a terminal, else md')
@@ -15,18 +17,28 @@ export function command(): Command {
     .argument('[run]', 'a run, or `latest`', 'latest')
     .addOption(format.choices(reportFormats))
     .option('--path', 'print where its HTML file is instead')
+    .option('--gate <gate>', 'ask this too, and end as the gates do; may be repeated', repeated)
+    .option('--junit <file>', 'write how cells and gates went for a test reporter, and end as the gates do')
     .option('--json', 'the same as --format json')
     .action(async (run: string, options: Options) => {
       const client = await connect(options)
       const text = options.path === true ? await pathOf(client, run) : await textOf(client, run, options)
+      if (options.gate || options.junit !== undefined) await judge(client, run, options)
       process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
     })
   return examples(withConnection(report), [
     'orchestrate report',
     'orchestrate report r-7k2pq --format html > report.html',
     'orchestrate report r-7k2pq --format latex > table.tex',
+    "orchestrate report r-7k2pq --gate 'depth.absrel(full) <= 0.12'",
     'xdg-open "$(orchestrate report --path)"',
   ])
+}
+
+async function judge(client: Client, run: string, { gate, junit }: Options): Promise<void> {
+  const [view, gates] = [await client.run(run), await client.gates(run, gate)]
+  process.exitCode = exitCodeOfGates(gates)
+  if (junit !== undefined) await writeJunit(junit, view, gates)
 }
 
 async function pathOf(client: Client, run: string): Promise<string> {
@@ -35,11 +47,12 @@ async function pathOf(client: Client, run: string): Promise<string> {
   throw new OrchestrateError('INPUT_NOT_FOUND', `${view.run} has no report file yet: it is written when the run ends`)
 }
 
-function textOf(client: Client, run: string, { format, json }: Options): Promise<string> {
+function textOf(client: Client, run: string, { format, json, gate = [] }: Options): Promise<string> {
   const { columns } = sizeOf(process.stdout)
   const terminal = {
     width: Number.isFinite(columns) ? columns : 120,
     colour: isColourful(process.stdout) ? 1 : 0,
+    gate,
   } as const
   return client.report(run, json === true ? 'json' : (format ?? (process.stdout.isTTY ? 'text' : 'md')), terminal)
 }

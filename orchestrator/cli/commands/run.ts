@@ -7,7 +7,7 @@ import { checkPython } from '../submit/check-python.ts'
 import { type SubmitOptions, withSubmission } from '../submit/options.ts'
 import { type Prepared, prepare, upload } from '../submit/submit.ts'
 
-type Options = SubmitOptions & { detach?: boolean; json?: boolean }
+type Options = SubmitOptions & { detach?: boolean; json?: boolean; junit?: string }
 
 export function command(): Command {
   const run = new Command('run')
@@ -15,6 +15,7 @@ export function command(): Command {
       'Runs a pipeline: checks it, submits it, and shows it until it ends. What was done before is not done again.',
     )
     .option('--detach', 'return at once; `orchestrate status` shows the run')
+    .option('--junit <file>', 'write how cells and gates went for a test reporter')
     .action(async (file: string, options: Options) => {
       const prepared = await prepare(file, options)
       await checkInterpreter(prepared, options)
@@ -27,6 +28,7 @@ export function command(): Command {
     'orchestrate run jobs/quickstart.yaml',
     'orchestrate run jobs/quickstart.yaml --set train.with.steps=100 --only full',
     'orchestrate run jobs/quickstart.yaml --detach --label why=baseline',
+    "orchestrate run jobs/quickstart.yaml --gate 'policy success(full) >= success(baseline) - 5 points' --junit gates.xml",
     'orchestrate run jobs/quickstart.yaml --json | jq .cells',
   ])
 }

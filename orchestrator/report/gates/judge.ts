@@ -11,7 +11,7 @@ import { type Side, sideOf } from './side.ts'
 import { outcomeOf, type Verdict } from './verdict.ts'
 
 /** What a judge finds; what is the same for all verdicts is added to it. */
-export type Found = Omit<Verdict, 'gate' | 'kind' | 'counts' | 'bound' | 'level'>
+export type Found = Omit<Verdict, 'gate' | 'kind' | 'counts' | 'bound' | 'level' | 'unit' | 'until'>
 
 type Counts = Extract<Side, { kind: 'counts' }>
 type Numbers = Extract<Side, { kind: 'numbers' }>
@@ -23,7 +23,13 @@ export function verdictOf(input: ReportInput, gate: Gate): Verdict {
   const level = input.look === null ? gate.level : levelAt(input.look, gate.level)
   const found = judge(input, { ...gate, level })
   const counts = found.outcome === 'undecided' ? gate.undecided : found.outcome
-  return { gate: gate.text, kind: gate.kind, counts, bound: gate.offset, level, ...found }
+  const { text, kind, until } = gate
+  return { gate: text, kind, until, counts, bound: gate.offset, unit: unitOf(input, gate), level, ...found }
+}
+
+function unitOf(input: ReportInput, { first, second }: Gate): Verdict['unit'] {
+  if (sideOf(input, first).kind === 'numbers') return 'number'
+  return second === null ? 'share' : 'difference'
 }
 
 function judge(input: ReportInput, gate: Gate): Found {

@@ -19,6 +19,8 @@ export type Verdict = {
   lower: number | null
   upper: number | null
   bound: number
+  /** What value and bound are: a difference of shares, a share, or a number in the metric's own unit. */
+  unit: 'difference' | 'share' | 'number'
   /** Chance of a wrong answer at this look. */
   level: number
   /** Of the smaller side; null where they play no part. */
@@ -27,6 +29,8 @@ export type Verdict = {
   /** One sentence. */
   reason: string
   more: More | null
+  /** How far the file lets `--until-decided` go. */
+  until: Gate['until']
 }
 
 /** Pass where the whole interval is on the right side of the bound, fail where it is on the wrong side. */

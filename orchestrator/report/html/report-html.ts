@@ -2,6 +2,7 @@ import type { ReportInput } from '../input.ts'
 import { curves } from './curves.ts'
 import { differences, recipeDifferences } from './differences.ts'
 import { html } from './escape.ts'
+import { gates } from './gates.ts'
 import { header } from './header.ts'
 import { made } from './made.ts'
 import { symbols } from './marks.ts'
@@ -29,7 +30,7 @@ ${style}
 <a class="skip" href="#s-t">To the table</a>
 ${symbols}${patterns}
 <main>
-${[header(input), successTable(input), recipeDifferences(input), differences(input), curves(input), depthPictures(input), rollouts(input), timeSpent(input), made(input)]}
+${[header(input), gates(input), successTable(input), recipeDifferences(input), differences(input), curves(input), depthPictures(input), rollouts(input), timeSpent(input), made(input)]}
 </main>
 </body>
 </html>

@@ -10,6 +10,7 @@ import type { Run } from '../../run/run.ts'
 import type { ReportFormat } from '../api.ts'
 import type { Context } from '../conduct/context.ts'
 import { gatherReport } from './gather.ts'
+import { withGates } from './with-gates.ts'
 
 /** The report of a run as it stands now. */
 export async function renderReport(
@@ -17,8 +18,9 @@ export async function renderReport(
   run: Run,
   format: ReportFormat,
   terminal: TerminalOptions,
+  gates: readonly string[] = [],
 ): Promise<string> {
-  const input = await gatherReport(context, run)
+  const input = withGates(await gatherReport(context, run), gates)
   switch (format) {
     case 'html':
       return reportHtml(input)

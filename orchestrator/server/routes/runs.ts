@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { verdicts } from '../../report/gates/judge.ts'
 import { runAggregate } from '../aggregates.ts'
 import { type PlanView, reportFormats, Submission } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
 import type { Context } from '../conduct/context.ts'
 import { findRun, newestFirst } from '../find.ts'
+import { gatherReport } from '../reports/gather.ts'
+import { withGates } from '../reports/with-gates.ts'
 import { renderReport } from '../reports/write-report.ts'
 import { findCached, planSubmission, submit } from '../submit.ts'
 import { planView } from '../views/plan-view.ts'
@@ -13,7 +16,14 @@ import { runView } from '../views/run-view.ts'
 const UPDATE_MS = 200
 const Resume = z.strictObject({ secrets: z.record(z.string(), z.string()).default({}) })
 
-const ReportQuery = z.object({
+const Gates = z.object({
+  gate: z
+    .union([z.string(), z.array(z.string())])
+    .default([])
+    .transform((gate) => (typeof gate === 'string' ? [gate] : gate)),
+})
+
+const ReportQuery = Gates.extend({
   format: z.enum(reportFormats).default('html'),
   width: z.coerce.number().int().min(20).max(500).default(120),
   colour: z
@@ -90,8 +100,15 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
     reply.raw.on('close', stop)
   })
 
+  app.get<ByRun & { Querystring: unknown }>('/api/v1/runs/:run/gates', async (request) => {
+    const { gate } = checkArgument(Gates, request.query)
+    const run = findRun(context, request.params.run)
+    const none = gate.length === 0 && (run.submitted.gates ?? []).length === 0
+    return { gates: none ? [] : verdicts(withGates(await gatherReport(context, run), gate)) }
+  })
+
   app.get<ByRun & { Querystring: unknown }>('/api/v1/runs/:run/report', async (request, reply) => {
-    const { format, ...terminal } = checkArgument(ReportQuery, request.query)
+    const { format, gate, ...terminal } = checkArgument(ReportQuery, request.query)
     const types = {
       html: 'text/html',
       md: 'text/markdown',
@@ -100,7 +117,7 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
       csv: 'text/csv',
       latex: 'application/x-tex',
     } as const
-    const text = await renderReport(context, findRun(context, request.params.run), format, terminal)
+    const text = await renderReport(context, findRun(context, request.params.run), format, terminal, gate)
     return reply.type(`${types[format]}; charset=utf-8`).send(text)
   })
 }
