@@ -131,7 +131,19 @@ const errors = {
   FLOCK_MISSING: { exit: 4, hint: 'apt-get install util-linux' },
   HOST_NOT_LOOPBACK: {
     exit: 2,
-    hint: 'listen on 127.0.0.1, and reach it from elsewhere by `ssh -L 7420:127.0.0.1:7420 <this host>`',
+    hint: 'listen on 127.0.0.1, and reach it from elsewhere by `ssh -L 7420:127.0.0.1:7420 <this host>`, or by a proxy that adds TLS',
+  },
+  TOKEN_MISSING: {
+    exit: 4,
+    hint: 'set ORCHESTRATE_TOKEN; `orchestrate token create` on the server’s machine makes one, and shows it once',
+  },
+  TOKEN_INVALID: {
+    exit: 4,
+    hint: 'check ORCHESTRATE_TOKEN; `orchestrate token create` on the server’s machine makes another',
+  },
+  TOKEN_FORBIDDEN: {
+    exit: 4,
+    hint: 'ask whoever runs the server for a token that names it: `orchestrate token create --help`',
   },
   PORT_IN_USE: { exit: 4, hint: 'choose another with --port' },
   STATE_UNWRITABLE: { exit: 4, hint: 'choose another state directory with ORCHESTRATE_STATE' },

@@ -40,6 +40,7 @@ export const commands: Entry[] = [
     summary: 'the daemon in the foreground, with an address',
     load: () => import('./commands/serve.ts'),
   },
+  { name: 'token', summary: 'who may use a server from elsewhere', load: () => import('./commands/token.ts') },
   { name: 'agent', summary: 'make this machine a host of a pool', load: () => import('./commands/agent.ts') },
   { name: 'stop', summary: 'end the daemon; attempts go on', load: () => import('./commands/stop.ts') },
 ]

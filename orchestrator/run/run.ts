@@ -24,6 +24,8 @@ export type RunEvent = At &
         lock: string | null
         commit: string | null
         owner: string
+        /** Id of the token that it was submitted with; left out: this machine's own user. */
+        token?: string
         labels: Record<string, string>
         set: string[]
         only: string[]

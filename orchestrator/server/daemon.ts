@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { limits } from '../limits.ts'
+import { guard } from './access/guard.ts'
 import type { Health } from './api.ts'
 import { buildId, version } from './build-id.ts'
 import { report } from './conduct/conduct-run.ts'
@@ -118,15 +119,16 @@ async function serve(context: Context, stop: () => void, undo: Undo): Promise<()
     state: stateDir,
     store: context.store.url,
     redis: context.redis.shown,
-    address: tcp ? `http://${tcp.host}:${tcp.port}` : null,
+    address: tcp ? `${tcp.tls ? 'https' : 'http'}://${tcp.host}:${tcp.port}` : null,
     startedAt,
     runs: aggregates.runs.size,
     troubles: context.troubles.list(),
   })
-  const { app, listen } = makeApi(context.log)
+  const { app, isLocal, listen } = makeApi(context.log)
   const idle = whenIdle(settings.idleMs, () => [...aggregates.runs.values()].every((run) => run.state !== 'running'))
   answerErrors(app)
   app.addHook('onRequest', async () => idle.touch())
+  guard(app, context, isLocal)
   runRoutes(app, context)
   jobRoutes(app, context)
   storeRoutes(app, context)

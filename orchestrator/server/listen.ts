@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
+import { readFileSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { OrchestrateError } from '../errors.ts'
@@ -8,15 +9,25 @@ import { socketPath } from '../ledger/socket-path.ts'
 import type { Settings } from './settings.ts'
 import type { Undo } from './undo.ts'
 
-export type Api = { app: FastifyInstance; listen: (settings: Settings, undo: Undo) => Promise<void> }
+export type Api = {
+  app: FastifyInstance
+  /** Whether it came by the state directory's socket, which only this user can open. */
+  isLocal: (request: IncomingMessage) => boolean
+  listen: (settings: Settings, undo: Undo) => Promise<void>
+}
 
 /** An HTTP server without routes yet, that will listen on the state directory's socket and, if asked to, on TCP. */
 export function makeApi(log: Logger): Api {
   let handle: RequestListener = () => {}
+  // Named where they come in: of a connection that is gone, its address no longer tells.
+  const local = new WeakSet<IncomingMessage>()
   const app = Fastify({
     serverFactory: (handler) => {
       handle = handler
-      return createServer(handler)
+      return createServer((request, response) => {
+        local.add(request)
+        handler(request, response)
+      })
     },
     loggerInstance: log.child({ part: 'http' }, { level: 'warn' }) as FastifyBaseLogger, // a request is no news
     bodyLimit: 64 << 20,
@@ -24,6 +35,7 @@ export function makeApi(log: Logger): Api {
   })
   return {
     app,
+    isLocal: (request) => local.has(request),
     listen: async (settings, undo) => {
       await listenOnSocket(app, settings, undo)
       if (settings.tcp) await listenOnTcp((request, response) => handle(request, response), settings.tcp, undo)
@@ -42,8 +54,10 @@ async function listenOnSocket(app: FastifyInstance, settings: Settings, undo: Un
 }
 
 /** The same API at an address for browsers and other machines: a second server before the same handler. */
-async function listenOnTcp(handle: RequestListener, tcp: { host: string; port: number }, undo: Undo): Promise<void> {
-  const server = createServer(handle)
+async function listenOnTcp(handle: RequestListener, tcp: NonNullable<Settings['tcp']>, undo: Undo): Promise<void> {
+  const server = tcp.tls
+    ? createTlsServer({ cert: readTls(tcp.tls.cert), key: readTls(tcp.tls.key) }, handle)
+    : createServer(handle)
   try {
     server.listen(tcp.port, tcp.host)
     await once(server, 'listening')
@@ -55,4 +69,12 @@ async function listenOnTcp(handle: RequestListener, tcp: { host: string; port: n
     server.close()
     server.closeAllConnections()
   })
+}
+
+function readTls(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new OrchestrateError('INPUT_NOT_FOUND', `${path}: ${(cause as Error).message}`, { cause })
+  }
 }

@@ -11,6 +11,9 @@ import { makeFolder } from './make-folder.ts'
 /** The checkout that this program runs from. */
 export const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
+/** Files in PEM. */
+type Tls = { cert: string; key: string }
+
 /** What a daemon is told from outside; everything has a default that works on a laptop. */
 export type Settings = {
   /** Absolute. One daemon each. */
@@ -21,7 +24,7 @@ export type Settings = {
   /** Interpreter for workers and the launcher. */
   python: string
   /** TCP address to listen on besides the unix socket, or null. */
-  tcp: { host: string; port: number } | null
+  tcp: { host: string; port: number; tls: Tls | null } | null
   /** An on-demand daemon ends after this long without work or visitors; null: never. */
   idleMs: number | null
   /** Cores of this machine that attempts may have; null: all. */
@@ -43,7 +46,7 @@ const DAY = 24 * 60 * MINUTE
 
 export function readSettings(
   env: NodeJS.ProcessEnv,
-  options: { state?: string; host?: string; port?: number; foreground?: boolean } = {},
+  options: { state?: string; host?: string; port?: number; tls?: Tls; foreground?: boolean } = {},
 ): Settings {
   // A variable that is empty is not set: `REDIS_URL= orchestrate …` is how one unsets it for one command.
   const stateDir = resolve(options.state || env.ORCHESTRATE_STATE || '.orchestrate')
@@ -60,7 +63,7 @@ export function readSettings(
     store: { url, ...(endpoint ? { endpoint } : {}), ...(region ? { region } : {}) },
     redisUrl: env.REDIS_URL || null,
     python: findPython(env),
-    tcp: options.port === undefined ? null : { host: loopback(options.host || '127.0.0.1'), port: options.port },
+    tcp: options.port === undefined ? null : tcp(options.host || '127.0.0.1', options.port, options.tls ?? null),
     idleMs: options.foreground ? null : (seconds('ORCHESTRATE_IDLE_S', env.ORCHESTRATE_IDLE_S) ?? 1800) * 1000,
     cores: cores('ORCHESTRATE_CORES', env.ORCHESTRATE_CORES),
     pools: env.ORCHESTRATE_POOLS
@@ -114,12 +117,12 @@ function seconds(name: string, text: string | undefined): number | null {
   throw new OrchestrateError('ARGUMENT_INVALID', `${name} is "${text}"; expected a number of seconds ≥ 0`)
 }
 
-/** Whoever reaches the port may run code as this user: until clients have to say who they are, that is this machine alone. */
-function loopback(host: string): string {
-  if (host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'))) return host
+/** Whoever reaches the port may run code as this user: other machines only where tokens are sent, and not in the clear. */
+function tcp(host: string, port: number, tls: Tls | null): NonNullable<Settings['tcp']> {
+  if (tls !== null || host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'))) return { host, port, tls }
   throw new OrchestrateError(
     'HOST_NOT_LOOPBACK',
-    `--host ${host}: expected an address of this machine only (127.0.0.1 or localhost): clients are not asked who they are, and may run code`,
+    `--host ${host}: expected an address of this machine only (127.0.0.1 or localhost), or --tls-cert and --tls-key: clients may run code, and tokens are not sent in the clear`,
   )
 }
 

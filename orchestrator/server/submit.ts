@@ -12,6 +12,7 @@ import type { Pipeline, Problem } from '../spec/pipeline.ts'
 import { checkedArtifact, readArtifact } from '../store/artifacts.ts'
 import { getBlob, putBlob } from '../store/code.ts'
 import { concurrently } from '../store/concurrently.ts'
+import { type Access, checkSubmission } from './access/access.ts'
 import { runAggregate } from './aggregates.ts'
 import type { Submission } from './api.ts'
 import type { Context } from './conduct/context.ts'
@@ -22,7 +23,7 @@ import { relyOn } from './rely-on.ts'
 export type Planned = { pipeline: Pipeline; plan: Plan; lock: string | null }
 
 /** Checks and plans; changes nothing. */
-export async function planSubmission(context: Context, submission: Submission): Promise<Planned> {
+export async function planSubmission(context: Context, submission: Submission, access: Access): Promise<Planned> {
   const worker = await readWorker(context, submission)
   const { file, text, bases, folder, set, only, gates, env } = submission
   const parsed = parsePipeline({
@@ -39,6 +40,8 @@ export async function planSubmission(context: Context, submission: Submission): 
   })
   if ('problems' in parsed) throw new ProblemsError(parsed.problems)
   const { pipeline } = parsed
+  const pools = pipeline.cells.flatMap((cell) => cell.stages.map((stage) => stage.pool))
+  checkSubmission(access, pipeline.name, pools)
   checkResources(context, pipeline)
   const sources = pipeline.data.map(
     async (source) => [source.name, await fingerprint(source, folder, context.settings.store)] as const,
@@ -63,8 +66,8 @@ export async function planSubmission(context: Context, submission: Submission): 
 }
 
 /** Writes down a run and its wants; whoever looks at it next sets it going. Returns its id. */
-export async function submit(context: Context, submission: Submission): Promise<string> {
-  const { pipeline, plan, lock } = await planSubmission(context, submission)
+export async function submit(context: Context, submission: Submission, access: Access): Promise<string> {
+  const { pipeline, plan, lock } = await planSubmission(context, submission, access)
   const run = newRunId(context)
   context.secrets.keep(run, submission.secrets)
   const keys = plan.jobs.map((job) => job.key)
@@ -88,7 +91,8 @@ export async function submit(context: Context, submission: Submission): Promise<
             patch,
             lock,
             commit: submission.commit,
-            owner: submission.owner,
+            owner: access?.name ?? submission.owner,
+            ...(access ? { token: access.id } : {}),
             labels: { ...pipeline.labels, ...submission.labels },
             set: submission.set,
             only: submission.only,

@@ -7,6 +7,7 @@ import { checkout, readSettings, type Settings } from '../../server/settings.ts'
 import type { Connection } from '../options.ts'
 import { type Client, createClient } from './client.ts'
 import { ensureDaemon, type Found, findDaemon } from './ensure-daemon.ts'
+import type { Target } from './http.ts'
 
 /** The daemon that the user means: the one at an address, or this machine's, started when there is none. */
 export function connect(options: Connection): Promise<Client> {
@@ -23,7 +24,7 @@ export function reconnect(options: Connection): Promise<Client> {
 
 async function connectTo(options: Connection, isAcceptable: (health: Health) => boolean): Promise<Client> {
   const url = serverUrl(options)
-  if (url !== null) return createClient({ kind: 'url', url })
+  if (url !== null) return createClient(at(url))
   const state = stateDirectory(options)
   const { client, health } = await ensureDaemon(state, isAcceptable)
   for (const warning of differences(health, readSettings(process.env, { state }))) process.stderr.write(`${warning}\n`)
@@ -49,8 +50,14 @@ function differences(health: Health, { store, redisUrl }: Settings): string[] {
 export async function connectIfRunning(options: Connection): Promise<Found | null> {
   const url = serverUrl(options)
   if (url === null) return findDaemon(stateDirectory(options))
-  const client = createClient({ kind: 'url', url })
+  const client = createClient(at(url))
   return { client, health: await client.health() }
+}
+
+/** The token comes by the environment only: a command line is seen by every user of the machine. */
+function at(url: string): Target {
+  const token = process.env.ORCHESTRATE_TOKEN
+  return { kind: 'url', url, ...(token ? { token } : {}) }
 }
 
 /** `--state`, else $ORCHESTRATE_STATE, else `.orchestrate` in the checkout, from whatever folder one calls. */

@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https'
 import { limits } from '../../limits.ts'
 
 /** Where a daemon answers: a unix socket of this machine, or an address. */
-export type Target = { kind: 'socket'; path: string } | { kind: 'url'; url: string }
+export type Target = { kind: 'socket'; path: string } | { kind: 'url'; url: string; token?: string }
 
 export type Sent = {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -20,6 +20,7 @@ export function send(
   { method, path, body, signal, within = limits.client.answer }: Sent,
 ): Promise<IncomingMessage> {
   const headers: Record<string, string | number> = { accept: 'application/json, text/event-stream, text/plain' }
+  if (target.kind === 'url' && target.token) headers.authorization = `Bearer ${target.token}`
   if (body !== undefined) {
     headers['content-type'] = body.type
     headers['content-length'] = Buffer.byteLength(body.data)

@@ -1,4 +1,6 @@
+import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import { OrchestrateError } from '../../errors.ts'
 import { startDaemon } from '../../server/daemon.ts'
 import { openLog } from '../../server/open-log.ts'
 import { makeStateDir, readSettings } from '../../server/settings.ts'
@@ -6,15 +8,17 @@ import { standBy } from '../../server/stand-by.ts'
 import { stateDirectory } from '../client/connect.ts'
 import { type Connection, examples } from '../options.ts'
 
-type Options = Connection & { host: string; port: number; standby?: true }
+type Options = Connection & { host: string; port: number; tlsCert?: string; tlsKey?: string; standby?: true }
 
 export function command(): Command {
   const serve = new Command('serve')
     .description(
       'Runs the daemon in the foreground, with an address that tunnels and browsers of this machine reach. Ctrl-C ends it; attempts go on.',
     )
-    .option('--host <host>', 'the address to listen on, of this machine only', '127.0.0.1')
+    .option('--host <host>', 'the address to listen on; of this machine only, unless with TLS', '127.0.0.1')
     .option('--port <port>', 'the port to listen on', port, 7420)
+    .option('--tls-cert <file>', 'a certificate in PEM, with its chain: other machines may then come, with tokens')
+    .option('--tls-key <file>', 'its key')
     .option('--state <folder>', 'the state directory ($ORCHESTRATE_STATE)')
     .option(
       '--standby',
@@ -31,8 +35,11 @@ export function command(): Command {
 }
 
 async function serve_(options: Options): Promise<void> {
-  const { host, port } = options
-  const settings = readSettings(process.env, { state: stateDirectory(options), host, port, foreground: true })
+  const { host, port, tlsCert, tlsKey } = options
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    throw new OrchestrateError('ARGUMENT_INVALID', '--tls-cert and --tls-key go together')
+  const tls = tlsCert && tlsKey ? { tls: { cert: resolve(tlsCert), key: resolve(tlsKey) } } : {}
+  const settings = readSettings(process.env, { state: stateDirectory(options), host, port, ...tls, foreground: true })
   makeStateDir(settings.stateDir)
   const { log, file } = openLog(settings.stateDir)
   const follows = (whom: string) => process.stderr.write(`standing by for ${whom}; nothing is served before\n`)

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { missingBlobs, putBlob } from '../../store/code.ts'
+import { mayUse } from '../access/access.ts'
 import type { Health, InvariantsView, RecoverView } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
 import { checkInvariants } from '../conduct/check-invariants.ts'
@@ -22,7 +23,9 @@ export function daemonRoutes(app: FastifyInstance, context: Context, health: () 
     return { checkedAt: Date.now(), violations }
   })
 
-  app.get('/api/v1/hosts', async () => ({ hosts: hostViews(context) }))
+  app.get('/api/v1/hosts', async (request) => ({
+    hosts: hostViews(context).filter(({ pool }) => mayUse(request.access, pool)),
+  }))
 
   app.post('/api/v1/recover', async (): Promise<RecoverView> => {
     const before = [...context.recovery.findings]

@@ -40,4 +40,9 @@ export function bodyOf(error: OrchestrateError): ErrorBody {
   return { code, message, hint, exit, ...(error instanceof ProblemsError ? { problems: error.problems } : {}) }
 }
 
-const statusOf = (error: OrchestrateError): number => (NOT_FOUND.has(error.code) ? 404 : error.exit === 4 ? 503 : 422)
+function statusOf(error: OrchestrateError): number {
+  if (error.code === 'TOKEN_MISSING' || error.code === 'TOKEN_INVALID') return 401
+  if (error.code === 'TOKEN_FORBIDDEN') return 403
+  if (NOT_FOUND.has(error.code)) return 404
+  return error.exit === 4 ? 503 : 422
+}

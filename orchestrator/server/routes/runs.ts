@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { verdicts } from '../../report/gates/judge.ts'
+import { isOwn } from '../access/access.ts'
 import { runAggregate } from '../aggregates.ts'
 import { type PlanView, reportFormats, Submission } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
@@ -43,18 +44,19 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
   }
 
   app.post('/api/v1/plans', async (request): Promise<PlanView> => {
-    const { pipeline, plan } = await planSubmission(context, checkArgument(Submission, request.body))
+    const { pipeline, plan } = await planSubmission(context, checkArgument(Submission, request.body), request.access)
     return planView(pipeline.name, plan, await findCached(context, plan.jobs), context.aggregates.jobs.values())
   })
 
   app.post('/api/v1/runs', async (request, reply) => {
-    const id = await submit(context, checkArgument(Submission, request.body))
+    const id = await submit(context, checkArgument(Submission, request.body), request.access)
     return reply.status(201).send(await runView(context, findRun(context, id)))
   })
 
-  app.get('/api/v1/runs', async () => ({
-    runs: await Promise.all(newestFirst(context).map((run) => runView(context, run))),
-  }))
+  app.get('/api/v1/runs', async (request) => {
+    const own = newestFirst(context).filter((run) => isOwn(request.access, run))
+    return { runs: await Promise.all(own.map((run) => runView(context, run))) }
+  })
 
   app.get<ByRun>('/api/v1/runs/:run', async (request) => runView(context, findRun(context, request.params.run)))
 

@@ -77,5 +77,10 @@ test.each(['0.0.0.0', '::', '192.168.1.7', 'example.org'])(
 )
 
 test.each(['127.0.0.1', '127.1.2.3', 'localhost'])('to listen on %s is fine', (host) => {
-  expect(readSettings({}, { host, port: 7420 }).tcp).toEqual({ host, port: 7420 })
+  expect(readSettings({}, { host, port: 7420 }).tcp).toEqual({ host, port: 7420, tls: null })
+})
+
+test('other machines may come where there is TLS', () => {
+  const tls = { cert: '/cert.pem', key: '/key.pem' }
+  expect(readSettings({}, { host: '0.0.0.0', port: 7420, tls }).tcp).toEqual({ host: '0.0.0.0', port: 7420, tls })
 })
