@@ -10,7 +10,7 @@ type Overrides = CellDraft['overrides']
 
 /** One value of an axis: a plain one, or a name with its overrides (stage -> overrides). */
 type Option = { text: string; value: Json; overrides: Overrides }
-export type Axis = { name: string; named: boolean; options: Option[] }
+export type Axis = { name: string; named: boolean; options: Option[]; byText: ReadonlyMap<string, Option> }
 
 const maxCells = 10_000
 
@@ -40,9 +40,11 @@ class Expansion {
       this.#report(this.#place(['matrix']), `matrix: ${size} cells, expected at most ${maxCells}`)
       return { axes, cells: [] }
     }
-    const excluded = list(exclude).flatMap((item, index) => this.#excluded(item, ['matrix', 'exclude', index], axes))
+    const isExcluded = anyOf(
+      list(exclude).flatMap((item, index) => this.#excluded(item, ['matrix', 'exclude', index], axes)),
+    )
     const cells = product(axes)
-      .filter((options) => !excluded.some((match) => match(options)))
+      .filter((options) => !isExcluded(options))
       .map((options) => cell(axes, options))
     cells.push(...list(include).flatMap((item, index) => this.#included(item, ['matrix', 'include', index], axes)))
     if (cells.length === 0 && size > 0)
@@ -58,13 +60,13 @@ class Expansion {
     }
     if (Array.isArray(value)) {
       const options = value.filter(isPlain).map((item) => plainOption(item))
-      return [{ name, named: false, options }]
+      return [{ name, named: false, options, byText: indexed(options) }]
     }
     if (!isMap(value)) return []
     const options = Object.entries(value).map(
       ([text, overrides]): Option => ({ text, value: text, overrides: this.#overrides(overrides, [...path, text]) }),
     )
-    return [{ name, named: true, options }]
+    return [{ name, named: true, options, byText: indexed(options) }]
   }
 
   #overrides(value: Json, at: Path): Overrides {
@@ -83,16 +85,16 @@ class Expansion {
     return byStage
   }
 
-  #excluded(item: Json, at: Path, axes: Axis[]): ((options: Option[]) => boolean)[] {
+  #excluded(item: Json, at: Path, axes: Axis[]): Exclusion[] {
     if (!isMap(item)) return []
     const wanted = Object.entries(item).map(([name, value]) => {
       const index = axes.findIndex((axis) => axis.name === name)
       const axis = axes[index]
       if (axis === undefined) this.#noAxis(name, [...at, name], axes)
-      else if (!axis.options.some(({ text }) => text === String(value))) this.#noValue(axis, value, [...at, name])
+      else if (!axis.byText.has(String(value))) this.#noValue(axis, value, [...at, name])
       return { index, text: String(value) }
     })
-    return wanted.length === 0 ? [] : [(options) => wanted.every(({ index, text }) => options[index]?.text === text)]
+    return wanted.length === 0 ? [] : [wanted]
   }
 
   #included(item: Json, at: Path, axes: Axis[]): CellDraft[] {
@@ -103,7 +105,7 @@ class Expansion {
         this.#report(this.#place(at), `include: expected a value for the axis '${axis.name}'`)
         return []
       }
-      const known = axis.options.find(({ text }) => text === String(value))
+      const known = axis.byText.get(String(value))
       if (known) return [known]
       if (axis.named) this.#noValue(axis, value, [...at, axis.name])
       return [plainOption(value)]
@@ -146,6 +148,27 @@ const isPlain = (value: Json | undefined): value is string | number | boolean =>
 const plainOption = (value: string | number | boolean): Option => ({ text: String(value), value, overrides: new Map() })
 
 const list = (value: Json | undefined): Json[] => (Array.isArray(value) ? value : [])
+
+/** Of each axis that it names, by its index, the value: all of them have to be the cell's. */
+type Exclusion = { index: number; text: string }[]
+
+/** Exclusions of the same axes are looked up together: a thousand of them cost a cell no more than one. */
+function anyOf(exclusions: readonly Exclusion[]): (options: readonly Option[]) => boolean {
+  const groups = Map.groupBy(
+    exclusions.map((one) => one.toSorted((a, b) => a.index - b.index)),
+    (one) => one.map(({ index }) => index).join(),
+  )
+  const sets = [...groups.values()].map((group) => ({
+    indexes: (group[0] ?? []).map(({ index }) => index),
+    texts: new Set(group.map((one) => JSON.stringify(one.map(({ text }) => text)))),
+  }))
+  return (options) =>
+    sets.some(({ indexes, texts }) => texts.has(JSON.stringify(indexes.map((index) => options[index]?.text))))
+}
+
+/** Of values that read the same the first. */
+const indexed = (options: readonly Option[]): ReadonlyMap<string, Option> =>
+  new Map(options.toReversed().map((option) => [option.text, option]))
 
 function product(axes: Axis[]): Option[][] {
   return axes.reduce<Option[][]>(

@@ -6,12 +6,13 @@ import { dispatch } from './dispatch/dispatch.ts'
 import { withLab } from './lab.ts'
 import { model } from './model/model.ts'
 import { overhead } from './overhead/overhead.ts'
+import { plan } from './plan/plan.ts'
 import { recovery } from './recovery/recovery.ts'
 import { keepPrinted, writeResults } from './results.ts'
 import { scale } from './scale/scale.ts'
 
 /** One for each claim about speed that an issue makes. */
-const benches: Record<string, Bench> = { data, dispatch, model, overhead, recovery, scale }
+const benches: Record<string, Bench> = { data, dispatch, model, overhead, plan, recovery, scale }
 
 const { values, positionals } = parseArgs({
   options: {

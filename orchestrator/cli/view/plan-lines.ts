@@ -80,7 +80,7 @@ function groups(plan: PlanView): Map<string, Job[]> {
 function row(name: string, jobs: Job[], now: number) {
   const [first] = jobs as [Job, ...Job[]]
   const needs = `${first.resources}${first.shards > 1 ? ` × ${plural(first.shards, 'shard')}` : ''}`
-  return [span(name), span(String(jobs.length)), span(needs), span(worth(jobs, now), first.cached ? 'good' : 'dim')]
+  return [span(name), span(count(jobs.length)), span(needs), span(worth(jobs, now), first.cached ? 'good' : 'dim')]
 }
 
 function worth(jobs: Job[], now: number): string {
