@@ -67,27 +67,34 @@ test('what is excluded and what is included is neither lost nor doubled', () => 
   const axis = fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 })
   const pair = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }))
   fc.assert(
-    fc.property(axis, axis, fc.array(pair, { maxLength: 4 }), axis, (minutes, tasters, pairs, extra) => {
-      const isOut = (m: number, t: number) => pairs.some(([a, b]) => a === m && b === t)
-      const known = pairs.filter(([m, t]) => minutes.includes(m) && tasters.includes(t))
-      const product = minutes.flatMap((m) => tasters.map((t) => [m, t] as const)).filter(([m, t]) => !isOut(m, t))
-      const wanted = [...product, ...extra.map((t) => [99, t] as const)]
-      const item = ([m, t]: readonly [number, number]) => `{ m: ${m}, t: ${t} }`
-      const matrix = `matrix:
+    fc.property(
+      axis,
+      axis,
+      fc.array(pair, { maxLength: 4 }),
+      axis,
+      fc.nat(9),
+      (minutes, tasters, pairs, extra, gone) => {
+        const isOut = (m: number, t: number) => t === gone || pairs.some(([a, b]) => a === m && b === t)
+        const known = pairs.filter(([m, t]) => minutes.includes(m) && tasters.includes(t))
+        const product = minutes.flatMap((m) => tasters.map((t) => [m, t] as const)).filter(([m, t]) => !isOut(m, t))
+        const wanted = [...product, ...extra.map((t) => [99, t] as const)]
+        const item = ([m, t]: readonly [number, number]) => `{ m: ${m}, t: ${t} }`
+        const matrix = `matrix:
   m: [${minutes}]
   t: [${tasters}]
-  exclude: [${known.map(item)}]
+  exclude: [${[...known.map(item), ...(tasters.includes(gone) ? [`{ t: ${gone} }`] : [])]}]
   include: [${extra.map((t) => item([99, t]))}]
 `
-      const file = text
-        .slice(0, text.indexOf('matrix:'))
-        .replace('minutes: 50', () => 'minutes: "${matrix.m}"')
-        .replace('inputs: { bread: bread.bread }', (found) => `${found}\n    with: { tasters: "\${matrix.t}" }`)
-      const plan = planned({ text: `${file}${matrix}` })
-      expect(plan.cells.map(({ name }) => name)).toEqual(wanted.map(([m, t]) => `${m},${t}`))
-      expect(plan.jobs.filter(({ stage }) => stage === 'scores')).toHaveLength(wanted.length)
-      isSound(plan)
-    }),
+        const file = text
+          .slice(0, text.indexOf('matrix:'))
+          .replace('minutes: 50', () => 'minutes: "${matrix.m}"')
+          .replace('inputs: { bread: bread.bread }', (found) => `${found}\n    with: { tasters: "\${matrix.t}" }`)
+        const plan = planned({ text: `${file}${matrix}` })
+        expect(plan.cells.map(({ name }) => name)).toEqual(wanted.map(([m, t]) => `${m},${t}`))
+        expect(plan.jobs.filter(({ stage }) => stage === 'scores')).toHaveLength(wanted.length)
+        isSound(plan)
+      },
+    ),
   )
 })
 
