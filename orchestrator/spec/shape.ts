@@ -214,7 +214,13 @@ const GateShape = z.union(
           .optional()
           .describe('What it counts as when the interval is too wide. Default: undecided, which ends with exit code 3'),
         until: z
-          .union([z.strictObject({ seeds: most(3) }), z.strictObject({ trials: most(1) })], { error: untilText })
+          .union(
+            [
+              z.strictObject({ seeds: most(3).describe('Most seeds a side') }),
+              z.strictObject({ trials: most(1).describe('Most trials a side') }),
+            ],
+            { error: untilText },
+          )
           .optional()
           .describe('How many seeds or trials a side `--until-decided` may go up to'),
       },
