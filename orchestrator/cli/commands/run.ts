@@ -1,13 +1,16 @@
 import { Command } from 'commander'
 import { readSettings } from '../../server/settings.ts'
+import type { Until } from '../../spec/gates/gate.ts'
 import { connect, serverUrl, stateDirectory } from '../client/connect.ts'
 import { finishRun } from '../finish-run.ts'
 import { examples } from '../options.ts'
 import { checkPython } from '../submit/check-python.ts'
 import { type SubmitOptions, withSubmission } from '../submit/options.ts'
 import { type Prepared, prepare, upload } from '../submit/submit.ts'
+import { until } from '../submit/until.ts'
+import { runUntilDecided } from '../until-decided.ts'
 
-type Options = SubmitOptions & { detach?: boolean; json?: boolean; junit?: string }
+type Options = SubmitOptions & { detach?: boolean; json?: boolean; junit?: string; untilDecided?: Until | true }
 
 export function command(): Command {
   const run = new Command('run')
@@ -16,10 +19,20 @@ export function command(): Command {
     )
     .option('--detach', 'return at once; `orchestrate status` shows the run')
     .option('--junit <file>', 'write how cells and gates went for a test reporter')
+    .option(
+      '--until-decided [limit]',
+      'add seeds or trials while a gate is undecided, up to what the file says, or to `seeds=10`, `trials=400`',
+      until,
+    )
     .action(async (file: string, options: Options) => {
       const prepared = await prepare(file, options)
       await checkInterpreter(prepared, options)
       const client = await connect(options)
+      const { untilDecided } = options
+      if (untilDecided !== undefined) {
+        const limit = untilDecided === true ? null : untilDecided
+        return runUntilDecided({ client, file, options, limit })
+      }
       await upload(client, prepared)
       const view = await client.submit(prepared.submission)
       await finishRun({ client, view, options, file })

@@ -9,6 +9,7 @@ import { ProblemsError } from '../../server/problems.ts'
 import { type BaseFile, extendedBy } from '../../spec/extend.ts'
 import { pipelineNeeds } from '../../spec/needs.ts'
 import { parsePipeline } from '../../spec/parse-pipeline.ts'
+import type { Pipeline } from '../../spec/pipeline.ts'
 import type { Client } from '../client/client.ts'
 import type { Lock } from './check-python.ts'
 import { gitFacts } from './git-facts.ts'
@@ -19,6 +20,7 @@ import { present, secretsFrom } from './secrets.ts'
 /** A submission that was found right, and the files that it names by digest. */
 export type Prepared = {
   submission: Submission
+  pipeline: Pipeline
   pack: WorkerPack
   /** What the interpreter of workers has to have, where the worker is in Python and says so. */
   lock: Lock | null
@@ -53,7 +55,7 @@ export async function prepare(file: string, options: SubmitOptions): Promise<Pre
     labels: labelsFrom(label),
     ...(await gitFacts(folder, Object.values(secrets))),
   }
-  return { submission, pack, lock: lockOf(description, workerFolder, pack) }
+  return { submission, pipeline: parsed.pipeline, pack, lock: lockOf(description, workerFolder, pack) }
 }
 
 function lockOf({ command, lock }: WorkerDescription, folder: string, { files }: WorkerPack): Lock | null {

@@ -38,3 +38,21 @@ test('gates set the exit code: 0 all pass, 1 one fails, 3 one is undecided', asy
   expect(report.stdout).toContain('policy even(a) &gt;= 80%: fails, 50.0')
   expect((await orchestrate('run', file, ...other, '--gate', passed)).exitCode).toBe(1) // b fails
 })
+
+test('--until-decided adds seeds up to the limit; what was done is not done again', async () => {
+  const { orchestrate } = await freshOrchestrate()
+  // Every seed counts the same numbers: half are even, and 50 % stays undecided however many there are.
+  const seeds = 'matrix: { seed: [0, 1, 2], variant: { a: {} } }\nreport: { rows: variant }'
+  const gates = "gates: [{ gate: even(a) >= 50%, until: { seeds: 4 } }, 'even(a) <= 80%']"
+  const file = await writePipeline(stages, `${seeds}\n${gates}`)
+  const run = await orchestrate('run', file, '--until-decided', '--json')
+  expect(run.exitCode).toBe(3)
+  const result = JSON.parse(run.stdout)
+  expect(result.cells).toHaveLength(4)
+  expect(result.jobs).toMatchObject([{ cached: true }])
+  expect(result.gates).toMatchObject([
+    { outcome: 'undecided', seeds: 4, level: 0.05 / 6 },
+    { outcome: 'pass', seeds: 3, level: 0.025 },
+  ])
+  expect(run.stderr).toContain('look 1: 2 gates: 1 pass and 1 undecided; next with matrix.seed=[0,1,2,3]')
+})
