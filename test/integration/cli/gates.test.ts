@@ -6,7 +6,7 @@ import { writePipeline } from '../../support/pipelines.ts'
 import { freshOrchestrate } from './orchestrate.ts'
 
 // 200 of 400 numbers are even.
-const stages = '  numbers: { entry: count, with: { steps: 400 } }'
+const stages = '  numbers: { entry: count, with: { steps: 400 }, retry: { crashes: 1 } }'
 const matrix = 'matrix: { variant: { a: {}, b: { numbers.with.fail_at: 0 } } }\ngates: [even(a) >= 10%]'
 
 test('gates set the exit code: 0 all pass, 1 one fails, 3 one is undecided', async () => {
