@@ -191,6 +191,15 @@ export const CellView = z.object({
 })
 export type CellView = z.infer<typeof CellView>
 
+/** How a cell of a matrix stands over all runs of its pipeline. */
+export const CellStandingView = z.object({
+  cell: z.string(),
+  state: z.enum(['done', 'failed', 'missing', 'running']),
+  run: z.string().nullable(),
+  reason: z.string(),
+})
+export type CellStandingView = z.infer<typeof CellStandingView>
+
 /** What the whole control plane has trouble with at present. */
 export const Trouble = z.object({
   /** A sentence. */ what: z.string(),

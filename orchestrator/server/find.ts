@@ -6,6 +6,10 @@ import type { Context } from './conduct/context.ts'
 export const newestFirst = (context: Context): Run[] =>
   [...context.aggregates.runs.values()].sort((a, b) => b.submitted.at - a.submitted.at)
 
+/** The runs of a pipeline, newest first. */
+export const runsOf = (context: Context, pipeline: string): Run[] =>
+  newestFirst(context).filter(({ submitted }) => submitted.pipeline === pipeline)
+
 /** The jobs of a run by key, as far as the ledger has them. */
 export function jobsOf(context: Context, run: Run): Map<string, Job> {
   const found = run.submitted.jobs.map((key) => [key, context.aggregates.jobs.get(key)] as const)

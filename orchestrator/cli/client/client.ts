@@ -6,6 +6,7 @@ import {
   AttemptView,
   CachedView,
   CacheWhyView,
+  CellStandingView,
   CheckpointView,
   type CollectRequest,
   CollectView,
@@ -30,6 +31,7 @@ const Runs = z.object({ runs: z.array(RunView) })
 const Gates = z.object({ gates: z.array(GateVerdict) })
 const Hosts = z.object({ hosts: z.array(HostView) })
 const Checkpoints = z.object({ checkpoints: z.array(CheckpointView) })
+const Cells = z.object({ cells: z.array(CellStandingView) })
 const Cached = z.object({ cached: z.array(CachedView) })
 const Removed = z.object({ key: z.string() })
 const Missing = z.object({ missing: z.array(z.string()) })
@@ -87,6 +89,9 @@ export function createClient(target: Target) {
       ;(await call({ method: 'PUT', path: `/api/v1/blobs/${digest}`, body })).resume()
     },
     plan: (submission: Submission) => post(PlanView, '/plans', submission),
+    /** How the cells of a submission stand over earlier runs. */
+    cells: async (submission: Submission) => (await post(Cells, '/cells', submission)).cells,
+    cellsOf: async (run: string) => (await get(Cells, `/runs/${part(run)}/cells`)).cells,
     submit: (submission: Submission) => post(RunView, '/runs', submission),
     runs: async () => (await get(Runs, '/runs')).runs,
     run: (run: string) => get(RunView, `/runs/${part(run)}`),

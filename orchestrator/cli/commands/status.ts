@@ -4,6 +4,7 @@ import { exitCodeOf } from '../exit-code.ts'
 import { type Connection, examples, withConnection } from '../options.ts'
 import { printJson, printLines } from '../print.ts'
 import { printEnd } from '../print-end.ts'
+import { cellsTable } from '../view/cells-table.ts'
 import { hostsTable } from '../view/hosts-table.ts'
 import { span } from '../view/line.ts'
 import { metricsCommands } from '../view/metrics-commands.ts'
@@ -13,24 +14,30 @@ import { isColourful, sizeOf } from '../view/terminal.ts'
 import { troubleLines } from '../view/troubles.ts'
 import { watchRun } from '../watch-run.ts'
 
-type Options = Connection & { json?: boolean; follow?: boolean }
+type Options = Connection & { json?: boolean; follow?: boolean; cells?: boolean }
 
 export function command(): Command {
   const status = new Command('status')
     .description('Lists the runs, newest first, and hosts with an agent; or shows one run as it stands.')
     .argument('[run]', 'a run, or `latest`')
     .option('--follow', 'look on until it ends; Ctrl-C ends only the looking')
+    .option('--cells', 'the cells of the pipeline of this run, over all its runs: done, failed, missing or running')
     .option('--json', 'one JSON document on standard output')
     .action(status_)
   return examples(withConnection(status), [
     'orchestrate status',
     'orchestrate status latest --follow',
+    'orchestrate status latest --cells',
     'orchestrate status r-7k2pq --json',
   ])
 }
 
 async function status_(run: string | undefined, options: Options): Promise<void> {
   const client = await connect(options)
+  if (options.cells === true) {
+    const cells = await client.cellsOf(run ?? 'latest')
+    return options.json === true ? printJson({ cells }) : printLines(cellsTable(cells))
+  }
   if (run === undefined) {
     const runs = await client.runs()
     const { troubles } = await client.health()

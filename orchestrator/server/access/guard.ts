@@ -17,6 +17,7 @@ const open = new Set([
   'POST /api/v1/blobs/missing',
   'PUT /api/v1/blobs/:sha256',
   'POST /api/v1/plans',
+  'POST /api/v1/cells',
   'POST /api/v1/runs',
   'GET /api/v1/runs',
   'GET /api/v1/hosts',
@@ -24,6 +25,7 @@ const open = new Set([
 const ofRun = new Set([
   'GET /api/v1/runs/:run',
   'POST /api/v1/runs/:run/cancel',
+  'GET /api/v1/runs/:run/cells',
   'GET /api/v1/runs/:run/updates',
   'GET /api/v1/runs/:run/report',
   'GET /api/v1/runs/:run/checkpoints',

@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { verdicts } from '../../report/gates/judge.ts'
-import { isOwn } from '../access/access.ts'
+import { cellLedger, cellsOfRuns } from '../../run/cell-ledger.ts'
+import type { Run, RunCell } from '../../run/run.ts'
+import { type Access, isOwn } from '../access/access.ts'
 import { runAggregate } from '../aggregates.ts'
-import { type PlanView, reportFormats, Submission } from '../api.ts'
+import { type CellStandingView, type PlanView, reportFormats, Submission } from '../api.ts'
 import { checkArgument } from '../check-argument.ts'
 import type { Context } from '../conduct/context.ts'
-import { findRun, newestFirst } from '../find.ts'
+import { findRun, newestFirst, runsOf } from '../find.ts'
 import { gatherReport } from '../reports/gather.ts'
 import { withGates } from '../reports/with-gates.ts'
 import { renderReport } from '../reports/write-report.ts'
@@ -46,6 +48,23 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
   app.post('/api/v1/plans', async (request): Promise<PlanView> => {
     const { pipeline, plan } = await planSubmission(context, checkArgument(Submission, request.body), request.access)
     return planView(pipeline.name, plan, await findCached(context, plan.jobs), context.aggregates.jobs.values())
+  })
+
+  const standings = (access: Access, cells: readonly Pick<RunCell, 'name' | 'jobs'>[], runs: Run[]) =>
+    cellLedger(
+      cells,
+      runs.filter((run) => isOwn(access, run)),
+      (key) => context.aggregates.jobs.get(key),
+    )
+
+  app.post('/api/v1/cells', async ({ access, body }): Promise<{ cells: CellStandingView[] }> => {
+    const { pipeline, plan } = await planSubmission(context, checkArgument(Submission, body), access)
+    return { cells: standings(access, plan.cells, runsOf(context, pipeline.name)) }
+  })
+
+  app.get<ByRun>('/api/v1/runs/:run/cells', async ({ access, params }): Promise<{ cells: CellStandingView[] }> => {
+    const runs = runsOf(context, findRun(context, params.run).submitted.pipeline).filter((run) => isOwn(access, run))
+    return { cells: standings(access, cellsOfRuns(runs), runs) }
   })
 
   app.post('/api/v1/runs', async (request, reply) => {
