@@ -7,6 +7,7 @@ const errors = {
   ARGUMENT_INVALID: { exit: 2, hint: 'see --help' },
   WORKER_INVALID: { exit: 2, hint: 'a worker folder holds worker.json; see CONTRIBUTING.md, "add a stage"' },
   RUN_NOT_FOUND: { exit: 2, hint: '`orchestrate status` lists the runs' },
+  REPORT_REFUSED: { exit: 2, hint: 'finish or leave out what is named above; --partial shows it marked instead' },
   JOB_NOT_FOUND: { exit: 2, hint: '`orchestrate status <run>` lists the jobs of a run' },
   JOB_AMBIGUOUS: { exit: 2, hint: 'name the cell too: stage[cell], or give more digits of the key' },
   CACHE_ABSENT: { exit: 2, hint: '`orchestrate cache ls` lists what is cached' },

@@ -58,6 +58,8 @@ export type ReportCell = {
   state: RunState
   /** Union over the cell's jobs in topological order. */
   metrics: Record<string, MetricValue>
+  /** In a report over several runs: the one that it comes from. */
+  run?: string
   /** Stage -> whole job key. */
   jobs: Record<string, string>
 }
@@ -67,6 +69,8 @@ export type ReportJob = {
   key: string
   stage: string
   entry: string
+  /** SHA-256 of the code that its entry imports. */
+  code: string
   cells: string[]
   state: JobState
   cached: boolean

@@ -1,5 +1,6 @@
 import type { MetricValue } from '../protocol/worker-event.ts'
 import type { ReportCell, ReportInput, RunState } from './input.ts'
+import { originNotes } from './merge-runs.ts'
 import { type MetricColumn, metricColumns } from './metric-columns.ts'
 import { placeNotesOf } from './placement.ts'
 import { groupRows, type RowGroup } from './rows.ts'
@@ -60,6 +61,7 @@ export function buildTable(input: ReportInput): Table {
         ...outcome.notes,
         ...(other ? [`other trials than the other rows (${outcome.set?.size} of ${reference?.size}): no mean`] : []),
         ...placeNotes(group.cells),
+        ...originNotes(group.cells),
       ],
     }
   })

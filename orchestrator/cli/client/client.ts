@@ -111,8 +111,8 @@ export function createClient(target: Target) {
     report: async (
       run: string,
       format: ReportFormat,
-      terminal: { width?: number; colour?: 0 | 1; gate?: readonly string[] } = {},
-    ) => text(await call({ method: 'GET', path: `/api/v1/runs/${part(run)}/report${query({ format, ...terminal })}` })),
+      rest: { width?: number; colour?: 0 | 1; gate?: readonly string[]; with?: string; gaps?: 'refuse' | 'mark' } = {},
+    ) => text(await call({ method: 'GET', path: `/api/v1/runs/${part(run)}/report${query({ format, ...rest })}` })),
     /** What the gates of a run came to, and those that are asked now. */
     gates: async (run: string, gate: readonly string[] = []) =>
       (await get(Gates, `/runs/${part(run)}/gates${query({ gate })}`)).gates,

@@ -49,6 +49,14 @@ function confine(context: Context, token: Token, request: FastifyRequest): void 
   if (open.has(route)) return
   if (ofRun.has(route) && run !== undefined) {
     request.params = { run: ownRun(context, token, run) }
+    // A report may be asked to put other runs beside it: they have to be its own too.
+    const query = request.query as { with?: unknown }
+    if (query.with !== undefined)
+      query.with = String(query.with)
+        .split(',')
+        .filter(Boolean)
+        .map((ref) => ownRun(context, token, ref))
+        .join(',')
   } else if (ofJob.has(route) && ref !== undefined) {
     query.run = ownRun(context, token, query.run ?? 'latest')
     const found = findJob(context, ref, query.run)

@@ -55,6 +55,7 @@ export async function gatherReport(context: Context, run: Run): Promise<ReportIn
       key: job.key,
       stage: job.planned.stage,
       entry: job.planned.entry,
+      code: job.planned.code.digest,
       cells: cellsOf(run, job.key),
       state: stateName(job),
       cached: isCached(job, run),

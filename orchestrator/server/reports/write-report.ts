@@ -10,17 +10,19 @@ import type { Run } from '../../run/run.ts'
 import type { ReportFormat } from '../api.ts'
 import type { Context } from '../conduct/context.ts'
 import { gatherReport } from './gather.ts'
+import { gatherRuns } from './gather-runs.ts'
 import { withGates } from './with-gates.ts'
 
-/** The report of a run as it stands now. */
+/** The report of a run as it stands now, or of several runs of one matrix. */
 export async function renderReport(
   context: Context,
-  run: Run,
+  runs: [Run, ...Run[]],
+  gaps: 'refuse' | 'mark',
   format: ReportFormat,
   terminal: TerminalOptions,
   gates: readonly string[] = [],
 ): Promise<string> {
-  const input = withGates(await gatherReport(context, run), gates)
+  const input = withGates(await gatherRuns(context, runs, gaps), gates)
   switch (format) {
     case 'html':
       return reportHtml(input)

@@ -27,6 +27,9 @@ const Gates = z.object({
 })
 
 const ReportQuery = Gates.extend({
+  /** More runs of the same matrix, with commas between them. */
+  with: z.string().default(''),
+  gaps: z.enum(['refuse', 'mark']).default('refuse'),
   format: z.enum(reportFormats).default('html'),
   width: z.coerce.number().int().min(20).max(500).default(120),
   colour: z
@@ -129,7 +132,7 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
   })
 
   app.get<ByRun & { Querystring: unknown }>('/api/v1/runs/:run/report', async (request, reply) => {
-    const { format, gate, ...terminal } = checkArgument(ReportQuery, request.query)
+    const { format, gate, with: more, gaps, ...terminal } = checkArgument(ReportQuery, request.query)
     const types = {
       html: 'text/html',
       md: 'text/markdown',
@@ -138,7 +141,10 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
       csv: 'text/csv',
       latex: 'application/x-tex',
     } as const
-    const text = await renderReport(context, findRun(context, request.params.run), format, terminal, gate)
+    const others = [...new Set(more.split(',').filter(Boolean))].map((id) => findRun(context, id))
+    const first = findRun(context, request.params.run)
+    const runs = others.filter((run) => run.submitted.run !== first.submitted.run)
+    const text = await renderReport(context, [first, ...runs], gaps, format, terminal, gate)
     return reply.type(`${types[format]}; charset=utf-8`).send(text)
   })
 }
