@@ -1,5 +1,5 @@
 import type { JobView, RunView, Trouble } from '../../server/api.ts'
-import { jobRef } from './job-name.ts'
+import { isOver, jobRef } from './job-name.ts'
 import { printable } from './line.ts'
 import { metricsCommands } from './metrics-commands.ts'
 
@@ -11,7 +11,9 @@ export function plainLines(before: RunView | null, after: RunView, now: number):
     const words = change(last, job)
     const warned = job.warnings.filter((text) => last?.warnings.includes(text) !== true)
     const name = jobRef(job, after.jobs)
+    const joined = isOver(job) ? [] : job.sharedWith.filter((other) => last?.sharedWith.includes(other) !== true)
     return [
+      ...joined.map((other) => `${iso(now)} ${name} shared with=${other}`),
       ...warned.map((text) => `${iso(now)} ${name} warning ${quoted(text)}`),
       ...(words === null ? [] : [`${moment(job, now)} ${name} ${words}`]),
     ]

@@ -42,15 +42,23 @@ async function whyNow(context: Context, job: Job): Promise<WhyView> {
     const at = log?.progress ? `, at ${log.progress.step} of ${log.progress.of} ${log.progress.unit}` : ''
     return {
       sentence: `${name} is ${stateName(job)}${at}${attempt ? askedTo(attempt) : ''}.`,
-      evidence: [...warnings, ...attemptLines(job)],
+      evidence: [...sharedLines(job), ...warnings, ...attemptLines(job)],
       next: attempt ? [`orchestrate logs ${job.key.slice(0, 7)} --follow`] : [],
     }
   }
   const chain = chainOf(context, job)
   const until = waits.until ? ` at ${new Date(waits.until).toISOString()}` : ''
   const reason = /^(waits|tries|about)/.test(waits.reason) ? waits.reason : `waits: ${waits.reason}`
-  return { sentence: `${name} ${reason}${until}.`, evidence: [...chain, ...warnings, ...attemptLines(job)], next: [] }
+  return {
+    sentence: `${name} ${reason}${until}.`,
+    evidence: [...sharedLines(job), ...chain, ...warnings, ...attemptLines(job)],
+    next: [],
+  }
 }
+
+/** That several runs wait for the same attempt. */
+const sharedLines = ({ wants }: Job): string[] =>
+  wants.size > 1 ? [`${[...wants.keys()].join(' and ')} wait for it; cancelling one leaves it to the others`] : []
 
 function askedTo({ stopping, endedAt }: Attempt): string {
   if (!stopping || endedAt !== null) return ''

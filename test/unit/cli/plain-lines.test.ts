@@ -119,3 +119,12 @@ test('trouble of the control plane is told once when it begins and once when it 
   expect(plainLines(ill, ill, now)).toEqual([])
   expect(plainLines(ill, well, now)).toEqual(['2026-11-22T21:07:12Z well again REDIS_UNWRITABLE after 42s'])
 })
+
+test('a job that another run waits for too says so once, to both, until it is over', () => {
+  const before = run([job('train', { state: 'running', attempts: 1 })])
+  const shared = run([job('train', { state: 'running', attempts: 1, sharedWith: ['r-other'] })])
+  expect(plainLines(before, shared, start)).toEqual([expect.stringMatching(/ train shared with=r-other$/)])
+  expect(plainLines(shared, shared, start)).toEqual([])
+  const done = run([job('train', { state: 'succeeded', sharedWith: ['r-other'] })])
+  expect(plainLines(null, done, start).join()).not.toContain('shared')
+})
