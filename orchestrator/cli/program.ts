@@ -13,6 +13,7 @@ export const commands: Entry[] = [
   { name: 'logs', summary: 'what a job printed', load: () => import('./commands/logs.ts') },
   { name: 'cancel', summary: 'stop a run, saving a checkpoint first', load: () => import('./commands/cancel.ts') },
   { name: 'resume', summary: 'go on with a run that failed or stopped', load: () => import('./commands/resume.ts') },
+  { name: 'pin', summary: 'let a run go on beside a newer one', load: () => import('./commands/pin.ts') },
   { name: 'report', summary: 'the table of a run, and its HTML report', load: () => import('./commands/report.ts') },
   {
     name: 'checkpoints',

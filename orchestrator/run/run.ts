@@ -26,6 +26,10 @@ export type RunEvent = At &
         owner: string
         /** Id of the token that it was submitted with; left out: this machine's own user. */
         token?: string
+        /** Older runs of the pipeline with the same word here, of another commit, stop when this one comes. */
+        supersedes?: string
+        /** Left out: no. */
+        pinned?: boolean
         labels: Record<string, string>
         set: string[]
         only: string[]
@@ -42,7 +46,8 @@ export type RunEvent = At &
         /** Keys in topological order, each once. */
         jobs: string[]
       }
-    | { type: 'run.cancelled'; mode: 'save' | 'now' }
+    | { type: 'run.cancelled'; mode: 'save' | 'now' /** The run that took its place. */; by?: string }
+    | { type: 'run.pinned' }
     | { type: 'run.resumed' }
     | { type: 'run.finished'; state: 'succeeded' | 'failed' | 'cancelled' }
   )
@@ -54,6 +59,10 @@ export type Run = {
   version: number
   state: 'running' | 'succeeded' | 'failed' | 'cancelled'
   cancelled: 'save' | 'now' | null
+  /** The run that took its place. */
+  supersededBy: string | null
+  /** None may take its place. */
+  pinned: boolean
   /** How often it was resumed. */
   epoch: number
   endedAt: number | null
@@ -72,20 +81,36 @@ export function foldRun(events: Iterable<RunEvent>): Run | null {
 
 export function applyToRun(before: Run | null, event: RunEvent): Run | null {
   if (event.type === 'run.submitted') {
-    return before ?? { submitted: event, version: 1, state: 'running', cancelled: null, epoch: 0, endedAt: null }
+    const pinned = event.pinned ?? false
+    const fresh = { cancelled: null, supersededBy: null, pinned, epoch: 0, endedAt: null }
+    return before ?? { submitted: event, version: 1, state: 'running', ...fresh }
   }
   if (!before) return null
   const run = { ...before, version: before.version + 1 }
   switch (event.type) {
     case 'run.cancelled':
-      return { ...run, cancelled: event.mode }
+      return { ...run, cancelled: event.mode, supersededBy: event.by ?? run.supersededBy }
+    case 'run.pinned':
+      return { ...run, pinned: true }
     case 'run.resumed':
-      return { ...run, state: 'running', cancelled: null, epoch: run.epoch + 1, endedAt: null }
+      return { ...run, state: 'running', cancelled: null, supersededBy: null, epoch: run.epoch + 1, endedAt: null }
     case 'run.finished':
       return { ...run, state: event.state, endedAt: event.at }
     default:
       return run
   }
+}
+
+/**
+ * Whether a newer run takes the place of one that runs. The same commit again is no news; who resumed it by hand wants it;
+ * and one token's runs are nothing to another's.
+ */
+export function isSupersededBy(run: Run, newer: Run): boolean {
+  const [old, now] = [run.submitted, newer.submitted]
+  const isOfSame = old.supersedes === now.supersedes && old.pipeline === now.pipeline && old.token === now.token
+  const isNews = old.commit === null || old.commit !== now.commit
+  const isOpen = run.state === 'running' && run.cancelled === null && run.epoch === 0 && !run.pinned
+  return now.supersedes !== undefined && old.run !== now.run && isOfSame && isNews && isOpen && old.at < now.at
 }
 
 /** What to do next about one run; level-triggered, as `decideJob` is. `jobs` are those of its plan that the ledger has. */

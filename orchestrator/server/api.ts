@@ -45,6 +45,10 @@ export const Submission = z.strictObject({
   owner: z.string(),
   labels: z.record(z.string(), z.string()).default({}),
   commit: z.string().nullable().default(null),
+  /** A word for what changes over time, as a pull request: older runs of the pipeline with the same one stop. */
+  supersedes: z.string().min(1).max(500).nullable().default(null),
+  /** No newer run takes its place. */
+  pinned: z.boolean().default(false),
   /** Output of `git diff HEAD`, or null. */
   patch: z.string().nullable().default(null),
 })
@@ -266,6 +270,8 @@ export const RunView = z.object({
   owner: z.string(),
   labels: z.record(z.string(), z.string()),
   commit: z.string().nullable(),
+  /** The run that took its place. */
+  supersededBy: z.string().nullable(),
   dirty: z.boolean(),
   /** Names of the secrets that its jobs are given. */
   secrets: z.array(z.string()),

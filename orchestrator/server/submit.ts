@@ -93,6 +93,8 @@ export async function submit(context: Context, submission: Submission, access: A
             commit: submission.commit,
             owner: access?.name ?? submission.owner,
             ...(access ? { token: access.id } : {}),
+            ...(submission.supersedes === null ? {} : { supersedes: submission.supersedes }),
+            ...(submission.pinned ? { pinned: true } : {}),
             labels: { ...pipeline.labels, ...submission.labels },
             set: submission.set,
             only: submission.only,

@@ -45,7 +45,7 @@ export async function writeWorker(
 export async function submitFile(
   client: Client,
   file: string,
-  options: { set?: string[]; only?: string[]; cache?: boolean } = {},
+  options: { set?: string[]; only?: string[]; cache?: boolean; supersedes?: string; pin?: boolean } = {},
 ): Promise<RunView> {
   const prepared = await prepare(file, { cache: true, ...options })
   await upload(client, prepared)

@@ -96,6 +96,7 @@ export function createClient(target: Target) {
     runs: async () => (await get(Runs, '/runs')).runs,
     run: (run: string) => get(RunView, `/runs/${part(run)}`),
     cancel: (run: string, mode: 'save' | 'now') => post(RunView, `/runs/${part(run)}/cancel`, { mode }),
+    pin: (run: string) => post(RunView, `/runs/${part(run)}/pin`),
     resume: (run: string, secrets: Record<string, string> = {}) =>
       post(RunView, `/runs/${part(run)}/resume`, { secrets }),
     job: (ref: string, run?: string) => get(JobDetail, `/jobs/${part(ref)}${query({ run })}`),

@@ -19,6 +19,7 @@ type Options = SubmitOptions & {
   json?: boolean
   junit?: string
   missing?: boolean
+  wait?: boolean
   untilDecided?: Until | true
 }
 
@@ -28,6 +29,12 @@ export function command(): Command {
       'Runs a pipeline: checks it, submits it, and shows it until it ends. What was done before is not done again.',
     )
     .option('--detach', 'return at once; `orchestrate status` shows the run')
+    .option('--wait', 'wait until it ends, as it does anyway: for scripts that say so')
+    .option(
+      '--supersedes <word>',
+      'stop older runs of this pipeline with the same word and another commit, as `owner/repo#12`',
+    )
+    .option('--pin', 'no newer run takes its place')
     .option('--junit <file>', 'write how cells and gates went for a test reporter')
     .option(
       '--until-decided [limit]',
@@ -43,6 +50,8 @@ export function command(): Command {
         )
       if (options.missing === true && options.untilDecided !== undefined)
         throw new OrchestrateError('ARGUMENT_INVALID', '--missing and --until-decided can not be given together')
+      if (options.wait === true && options.detach === true)
+        throw new OrchestrateError('ARGUMENT_INVALID', '--wait and --detach exclude each other')
       const prepared = await prepare(file, options)
       await checkInterpreter(prepared, options)
       const client = await connect(options)

@@ -7,6 +7,8 @@ export type SubmitOptions = Connection & {
   only?: string[]
   label?: string[]
   gate?: string[]
+  supersedes?: string
+  pin?: boolean
   /** Which look at growing data this is. */
   look?: number
   cache: boolean

@@ -53,6 +53,8 @@ export async function prepare(file: string, options: SubmitOptions): Promise<Pre
     cache: options.cache,
     owner: owner(),
     labels: labelsFrom(label),
+    supersedes: options.supersedes ?? null,
+    pinned: options.pin ?? false,
     ...(await gitFacts(folder, Object.values(secrets))),
   }
   return { submission, pipeline: parsed.pipeline, pack, lock: lockOf(description, workerFolder, pack) }

@@ -96,7 +96,10 @@ function next(view: RunView, file: string | undefined): Line[] {
       ]
     }
     case 'cancelled':
-      return [command('next', `orchestrate resume ${view.run}`, 'goes on from the last checkpoints')]
+      return [
+        ...(view.supersededBy === null ? [] : [command('by', view.supersededBy, 'took its place')]),
+        command('next', `orchestrate resume ${view.run}`, 'goes on from the last checkpoints'),
+      ]
   }
 }
 

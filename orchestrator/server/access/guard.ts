@@ -28,6 +28,7 @@ const ofRun = new Set([
   'GET /api/v1/runs/:run/cells',
   'GET /api/v1/runs/:run/updates',
   'GET /api/v1/runs/:run/report',
+  'GET /api/v1/runs/:run/gates',
   'GET /api/v1/runs/:run/checkpoints',
 ])
 const ofJob = new Set(['GET /api/v1/jobs/:ref', 'GET /api/v1/jobs/:ref/why', 'GET /api/v1/jobs/:ref/logs'])

@@ -7,6 +7,7 @@ import { linkMetrics } from '../metrics-folders.ts'
 import { relyOn } from '../rely-on.ts'
 import { writeReport } from '../reports/write-report.ts'
 import type { Context } from './context.ts'
+import { supersede } from './supersede.ts'
 
 /** Looks at one run and does what is to be done next; called once at a time for one run. */
 export async function conductRun(context: Context, id: string): Promise<void> {
@@ -21,6 +22,7 @@ export async function conductRun(context: Context, id: string): Promise<void> {
   // Wants go side by side; dependants are unwanted before what they need.
   const wants = commands.filter((command) => command.kind === 'want')
   await concurrently(wants, (command) => carryOut(context, run, command))
+  if (run.state === 'running') await supersede(context, run)
   for (const command of commands) if (command.kind !== 'want') await carryOut(context, run, command)
 }
 

@@ -94,6 +94,13 @@ export function runRoutes(app: FastifyInstance, context: Context): void {
     return runView(context, findRun(context, id))
   })
 
+  app.post<ByRun>('/api/v1/runs/:run/pin', async (request) => {
+    const id = findRun(context, request.params.run).submitted.run
+    await context.aggregates.updateRun(id, (run) => (run && !run.pinned ? [{ type: 'run.pinned' }] : []))
+    await context.journal.flush()
+    return runView(context, findRun(context, id))
+  })
+
   app.post<ByRun>('/api/v1/runs/:run/resume', async (request) => {
     const { secrets } = checkArgument(Resume, request.body ?? {})
     const id = findRun(context, request.params.run).submitted.run
