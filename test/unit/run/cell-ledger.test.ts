@@ -30,6 +30,8 @@ const run = (id: string, cells: RunCell[], state: Run['state'], cancelled: Run['
   version: 1,
   state,
   cancelled,
+  supersededBy: null,
+  pinned: false,
   epoch: 0,
   endedAt: null,
 })
