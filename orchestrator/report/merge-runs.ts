@@ -1,5 +1,6 @@
 import { plural } from './figures.ts'
 import type { ReportCell, ReportInput, RunState } from './input.ts'
+import { cellsOfOtherCode, cellsOfOtherSettings, type OddCells } from './odd-cells.ts'
 import { sameTrials, type TrialSet, trialSet } from './trials.ts'
 
 export type Merged = {
@@ -41,12 +42,18 @@ export function mergeRuns(inputs: [ReportInput, ...ReportInput[]]): Merged {
       .map((own) => ({ ...own, cells: cellsOf(own.job) })),
     goodput: null,
   }
-  const odd = cellsOfOtherCode(input)
+  const code = cellsOfOtherCode(input)
+  const marked = apart(input, code, 'other code')
+  const settings = cellsOfOtherSettings(marked)
   return {
-    input: apart(input, odd),
+    input: apart(marked, settings, 'other settings'),
     problems: [
       ...cells.filter(({ state }) => state !== 'succeeded').map(({ name, run, state }) => `${name} ${state} in ${run}`),
-      ...[...odd].map(([name, stages]) => `${name} ran other code than the other cells in ${stages.join(', ')}`),
+      ...[...code].map(([name, stages]) => `${name} ran other code than the other cells in ${stages.join(', ')}`),
+      ...[...settings].map(
+        ([name, stages]) =>
+          `${name} ran with other settings than the other seeds of its recipe in ${stages.join(', ')}`,
+      ),
       ...unequalTrials(input),
     ],
   }
@@ -73,38 +80,15 @@ function factsOf(ordered: ReportInput[], cells: ReportCell[]): ReportInput['run'
   }
 }
 
-/** Cells with a stage whose code isn't what most cells ran there, and at a tie the later of them. */
-function cellsOfOtherCode({ cells, jobs }: ReportInput): Map<string, string[]> {
-  const byKey = new Map(jobs.map((job) => [job.key, job]))
-  const ran = cells.flatMap((cell) =>
-    Object.entries(cell.jobs).flatMap(([stage, key]) => {
-      const job = byKey.get(key)
-      return job ? [{ cell: cell.name, stage, place: `${stage} ${job.entry}`, code: job.code }] : []
-    }),
-  )
-  const times = new Map<string, Map<string, number>>()
-  for (const { place, code } of ran) {
-    const codes = times.get(place) ?? new Map<string, number>()
-    times.set(place, codes.set(code, (codes.get(code) ?? 0) + 1))
-  }
-  const usual = new Map(
-    [...times].map(([place, codes]) => [place, [...codes].sort(([, a], [, b]) => a - b).at(-1)?.[0]]),
-  )
-  const odd = new Map<string, string[]>()
-  for (const { cell, stage, place, code } of ran)
-    if (code !== usual.get(place)) odd.set(cell, [...(odd.get(cell) ?? []), stage])
-  return odd
-}
-
-/** Cells of other code under names that say so: in rows of their own, nothing is averaged over both. */
-function apart(input: ReportInput, odd: Map<string, string[]>): ReportInput {
-  const renamed = (name: string) => (odd.has(name) ? `${name} (other code)` : name)
+/** Cells that don't belong to their row under names that say why: in rows of their own, nothing is averaged over both. */
+function apart(input: ReportInput, odd: OddCells, why: string): ReportInput {
+  const renamed = (name: string) => (odd.has(name) ? `${name} (${why})` : name)
   const axis = input.spec.rows
   return {
     ...input,
     cells: input.cells.map((cell) => {
       if (!odd.has(cell.name)) return cell
-      const own = axis === null ? {} : { [axis]: `${cell.values[axis] ?? cell.name} (other code)` }
+      const own = axis === null ? {} : { [axis]: `${cell.values[axis] ?? cell.name} (${why})` }
       return { ...cell, name: renamed(cell.name), values: { ...cell.values, ...own } }
     }),
     jobs: input.jobs.map((job) => ({ ...job, cells: job.cells.map(renamed) })),

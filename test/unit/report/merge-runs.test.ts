@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ReportInput } from '../../../orchestrator/report/input.ts'
+import type { ReportCell, ReportInput, ReportJob } from '../../../orchestrator/report/input.ts'
 import { mergeRuns } from '../../../orchestrator/report/merge-runs.ts'
 import { buildTable } from '../../../orchestrator/report/table.ts'
 import { reportInput, trialsOf } from '../../fixtures/report/report-input.ts'
@@ -39,21 +39,42 @@ test('other trials are a reason to refuse', () => {
   ])
 })
 
-test('seeds of other code are a reason to refuse, and else stand in a row of their own', () => {
+/** Two seeds of `full` in one run and a third in a later one, whose job of this stage is another. */
+function thirdSeed(stage: string, change: (job: ReportJob) => Partial<ReportJob>) {
   const base = reportInput()
-  const [full] = base.cells as [ReportInput['cells'][number]]
-  const cells = [0, 1, 2].map((seed) => ({ ...full, name: `full,${seed}`, values: { variant: 'full', seed } }))
+  const [full] = base.cells as [ReportCell]
+  const cells = [0, 1, 2].map(
+    (seed): ReportCell => ({ ...full, name: `full,${seed}`, values: { variant: 'full', seed } }),
+  )
   const trials = Object.fromEntries(cells.map(({ name }) => [name, trialsOf([])]))
-  const evaluate = base.jobs.find(({ key }) => key === full.jobs.evaluate)
-  if (!evaluate) throw new Error('the fixture has no evaluate job')
-  const moved = { ...evaluate, key: 'f'.repeat(64), code: 'other' }
+  const job = base.jobs.find(({ key }) => key === full.jobs[stage])
+  if (!job) throw new Error(`the fixture has no ${stage} job`)
+  const moved = { ...job, ...change(job), key: 'f'.repeat(64) }
   const first = { ...base, cells: cells.slice(0, 2), trials }
-  const last = { ...full, ...cells[2], jobs: { ...full.jobs, evaluate: moved.key } } as ReportInput['cells'][number]
-  const { input, problems } = mergeRuns([first, later({ cells: [last], trials, jobs: [...base.jobs, moved] })])
+  const last = { ...(cells[2] as ReportCell), jobs: { ...full.jobs, [stage]: moved.key } }
+  return mergeRuns([first, later({ cells: [last], trials, jobs: [...base.jobs, moved] })])
+}
+
+const rowsOf = (input: ReportInput) =>
+  buildTable(input)
+    .rows.filter(({ kind }) => kind === 'cell')
+    .map(({ name }) => name)
+
+test('seeds of other code are a reason to refuse, and else stand in a row of their own', () => {
+  const { input, problems } = thirdSeed('evaluate', () => ({ code: 'other' }))
   expect(problems).toEqual(['full,2 ran other code than the other cells in evaluate'])
-  expect(
-    buildTable(input)
-      .rows.filter(({ kind }) => kind === 'cell')
-      .map(({ name }) => name),
-  ).toEqual(['full', 'full (other code)'])
+  expect(rowsOf(input)).toEqual(['full', 'full (other code)'])
+})
+
+test('so are seeds that were trained with other settings', () => {
+  const { input, problems } = thirdSeed('train', ({ config }) => ({ config: { ...config, steps: 900, seed: 2 } }))
+  expect(problems).toEqual(['full,2 ran with other settings than the other seeds of its recipe in train'])
+  expect(rowsOf(input)).toEqual(['full', 'full (other settings)'])
+})
+
+test('another seed, and another order of the settings, are the same recipe', () => {
+  const turned = (config: ReportJob['config']) => Object.fromEntries(Object.entries(config).reverse())
+  const { input, problems } = thirdSeed('train', ({ config }) => ({ config: { seed: 2, ...turned(config) } }))
+  expect(problems).toEqual([])
+  expect(rowsOf(input)).toEqual(['full'])
 })
