@@ -23,7 +23,10 @@ export function command(): Command {
     .description('Prints the report of a run as it stands, or of several runs of one matrix in one table.')
     .argument('[run...]', 'runs, or `latest` (the default)')
     .addOption(format.choices(reportFormats))
-    .option('--partial', 'several runs: show what is missing or of other code, settings or trials, marked, instead of refusing')
+    .option(
+      '--partial',
+      'several runs: show what is missing or of other code, settings or trials, marked, instead of refusing',
+    )
     .option('--path', 'print where its HTML file is instead')
     .option('--gate <gate>', 'ask this too, and end as the gates do; may be repeated', repeated)
     .option('--junit <file>', 'write how cells and gates went for a test reporter, and end as the gates do')
