@@ -5,6 +5,7 @@ export function runSummary(view: RunView, gates: readonly GateVerdict[] = []) {
   return {
     run: view.run,
     state: view.state,
+    stoppedBy: view.stoppedBy,
     pipeline: view.pipeline,
     cells: view.cells.map(({ cell, state, metrics }) => ({ cell, state, metrics })),
     gates,

@@ -1,5 +1,5 @@
 import type { Job } from './job.ts'
-import type { Run, RunCell } from './run.ts'
+import { isStopping, type Run, type RunCell } from './run.ts'
 
 /** How a cell stands, over all runs that had it. */
 export type CellStanding = {
@@ -54,7 +54,7 @@ function standing(
   if (failed)
     return { state: 'failed', reason: `${failed.stage} failed in ${id}: ${failed.job?.error?.code ?? 'failed'}` }
   if (stages.every(({ job }) => job?.phase === 'succeeded')) return { state: 'done', reason: `done in ${id}` }
-  const running = runs.find((run) => run.state === 'running' && run.cancelled === null)
+  const running = runs.find((run) => run.state === 'running' && !isStopping(run))
   if (running) return { state: 'running', reason: `${running.submitted.run} runs it` }
   const left = stages.find(({ job }) => job?.phase !== 'succeeded')
   return { state: 'missing', reason: `${id} ended before ${left?.stage} was done` }

@@ -34,6 +34,8 @@ export type RunEvent = At &
         set: string[]
         only: string[]
         priority: number
+        /** Left out: the other jobs go on. */
+        onFailure?: 'stop'
         secrets: string[]
         /** Left out or null: nowhere but into events. */
         metrics?: Metrics | null
@@ -47,6 +49,7 @@ export type RunEvent = At &
         jobs: string[]
       }
     | { type: 'run.cancelled'; mode: 'save' | 'now' /** The run that took its place. */; by?: string }
+    | { type: 'run.stopped' /** Key of the job that failed. */; job: string }
     | { type: 'run.pinned' }
     | { type: 'run.resumed' }
     | { type: 'run.finished'; state: 'succeeded' | 'failed' | 'cancelled' }
@@ -59,6 +62,8 @@ export type Run = {
   version: number
   state: 'running' | 'succeeded' | 'failed' | 'cancelled'
   cancelled: 'save' | 'now' | null
+  /** Key of the job whose failure stopped it. */
+  stoppedBy: string | null
   /** The run that took its place. */
   supersededBy: string | null
   /** None may take its place. */
@@ -71,6 +76,7 @@ export type Run = {
 export type RunCommand =
   | { kind: 'want'; key: string; cells: string[]; priority: number; epoch: number }
   | { kind: 'unwant'; key: string; mode: 'save' | 'now' }
+  | { kind: 'stop'; key: string }
   | { kind: 'finish'; state: 'succeeded' | 'failed' | 'cancelled' }
 
 export function foldRun(events: Iterable<RunEvent>): Run | null {
@@ -82,7 +88,7 @@ export function foldRun(events: Iterable<RunEvent>): Run | null {
 export function applyToRun(before: Run | null, event: RunEvent): Run | null {
   if (event.type === 'run.submitted') {
     const pinned = event.pinned ?? false
-    const fresh = { cancelled: null, supersededBy: null, pinned, epoch: 0, endedAt: null }
+    const fresh = { ...goingOn, pinned, epoch: 0, endedAt: null }
     return before ?? { submitted: event, version: 1, state: 'running', ...fresh }
   }
   if (!before) return null
@@ -90,16 +96,23 @@ export function applyToRun(before: Run | null, event: RunEvent): Run | null {
   switch (event.type) {
     case 'run.cancelled':
       return { ...run, cancelled: event.mode, supersededBy: event.by ?? run.supersededBy }
+    case 'run.stopped':
+      return { ...run, stoppedBy: event.job }
     case 'run.pinned':
       return { ...run, pinned: true }
     case 'run.resumed':
-      return { ...run, state: 'running', cancelled: null, supersededBy: null, epoch: run.epoch + 1, endedAt: null }
+      return { ...run, state: 'running', epoch: run.epoch + 1, endedAt: null, ...goingOn }
     case 'run.finished':
       return { ...run, state: event.state, endedAt: event.at }
     default:
       return run
   }
 }
+
+const goingOn = { cancelled: null, stoppedBy: null, supersededBy: null }
+
+/** It wants nothing any more, and ends once its jobs have. */
+export const isStopping = (run: Run): boolean => run.cancelled !== null || run.stoppedBy !== null
 
 /**
  * Whether a newer run takes the place of one that runs. The same commit again is no news; who resumed it by hand wants it;
@@ -109,18 +122,20 @@ export function isSupersededBy(run: Run, newer: Run): boolean {
   const [old, now] = [run.submitted, newer.submitted]
   const isOfSame = old.supersedes === now.supersedes && old.pipeline === now.pipeline && old.token === now.token
   const isNews = old.commit === null || old.commit !== now.commit
-  const isOpen = run.state === 'running' && run.cancelled === null && run.epoch === 0 && !run.pinned
+  const isOpen = run.state === 'running' && !isStopping(run) && run.epoch === 0 && !run.pinned
   return now.supersedes !== undefined && old.run !== now.run && isOfSame && isNews && isOpen && old.at < now.at
 }
 
 /** What to do next about one run; level-triggered, as `decideJob` is. `jobs` are those of its plan that the ledger has. */
 export function decideRun(run: Run, jobs: ReadonlyMap<string, Job>): RunCommand[] {
   if (run.state !== 'running') return []
-  return run.cancelled ? withdraw(run, jobs, run.cancelled) : pursue(run, jobs)
+  return isStopping(run) ? withdraw(run, jobs, run.cancelled ?? 'save') : pursue(run, jobs)
 }
 
 function pursue(run: Run, jobs: ReadonlyMap<string, Job>): RunCommand[] {
-  const { run: id, cells, jobs: keys, priority } = run.submitted
+  const { run: id, cells, jobs: keys, priority, onFailure } = run.submitted
+  const failed = onFailure === 'stop' ? firstFailed(run, jobs) : null
+  if (failed) return [{ kind: 'stop', key: failed }]
   const missing = keys.filter((key) => {
     const want = jobs.get(key)?.wants.get(id)
     return !want || want.epoch < run.epoch
@@ -132,6 +147,16 @@ function pursue(run: Run, jobs: ReadonlyMap<string, Job>): RunCommand[] {
   const phases = keys.map((key) => jobs.get(key)?.phase)
   if (phases.some((phase) => phase === 'waiting' || phase === 'open' || phase === undefined)) return []
   return [{ kind: 'finish', state: phases.every((phase) => phase === 'succeeded') ? 'succeeded' : 'failed' }]
+}
+
+/** The job that failed first, and by itself, since this run wanted it last; null where none did. */
+function firstFailed(run: Run, jobs: ReadonlyMap<string, Job>): string | null {
+  const { run: id, jobs: keys } = run.submitted
+  const failed = keys
+    .flatMap((key) => jobs.get(key) ?? [])
+    .filter((job) => job.phase === 'failed' && job.wants.get(id)?.epoch === run.epoch)
+  const first = failed.sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))[0]
+  return first ? (first.error?.input ?? first.key) : null
 }
 
 /** Nobody wants it any more, and it was asked to save before it stops: whoever asked may lose patience. */
@@ -150,7 +175,7 @@ function withdraw(run: Run, jobs: ReadonlyMap<string, Job>, mode: 'save' | 'now'
     const job = jobs.get(key)
     return job !== undefined && job.wants.size === 0 && (job.phase === 'open' || job.phase === 'waiting')
   })
-  return busy ? [] : [{ kind: 'finish', state: 'cancelled' }]
+  return busy ? [] : [{ kind: 'finish', state: run.stoppedBy === null ? 'cancelled' : 'failed' }]
 }
 
 /** Names of the cells that each job is of, by its key. */

@@ -270,6 +270,8 @@ export const RunView = z.object({
   owner: z.string(),
   labels: z.record(z.string(), z.string()),
   commit: z.string().nullable(),
+  /** Key of the job whose failure stopped it, where the file says `on_failure: stop`. */
+  stoppedBy: z.string().nullable(),
   /** The run that took its place. */
   supersededBy: z.string().nullable(),
   dirty: z.boolean(),

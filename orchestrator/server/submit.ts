@@ -99,6 +99,7 @@ export async function submit(context: Context, submission: Submission, access: A
             set: submission.set,
             only: submission.only,
             priority: pipeline.priority,
+            ...(pipeline.onFailure === 'stop' ? { onFailure: 'stop' } : {}),
             secrets: pipeline.secrets,
             metrics: pipeline.metrics,
             report: pipeline.report,

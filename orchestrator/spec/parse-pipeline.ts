@@ -94,6 +94,7 @@ function check(source: PipelineSource, document: SourceDocument, problems: Probl
     metrics: readMetrics(section('metrics'), secrets, place, report),
     labels: readLabels(section('labels')),
     priority: typeof file.priority === 'number' ? file.priority : 0,
+    onFailure: file.on_failure === 'stop' ? 'stop' : 'continue',
   }
 }
 

@@ -103,4 +103,6 @@ export type Pipeline = {
   metrics: Metrics | null
   labels: Record<string, string>
   priority: number
+  /** What happens to the other jobs once one has failed for good. */
+  onFailure: 'continue' | 'stop'
 }

@@ -257,6 +257,7 @@ const MetricsShape = z.strictObject(
 )
 
 const secretText = 'the name of an environment variable'
+const onFailureText = "'continue' or 'stop'"
 
 export const PipelineShape = z
   .strictObject(
@@ -292,6 +293,13 @@ export const PipelineShape = z
         .int({ error: 'a whole number' })
         .optional()
         .describe('Runs with a higher priority are placed first. Default: 0'),
+      on_failure: z
+        .enum(['continue', 'stop'], { error: onFailureText })
+        .optional()
+        .describe(
+          'Once a job has failed for good: `continue` with all that does not need it, or `stop`: nothing more starts, and ' +
+            'jobs that run save a checkpoint and stop. Default: continue',
+        ),
     },
     { error: 'a pipeline: a map with name, worker and stages' },
   )

@@ -1,4 +1,4 @@
-import { list, shortDuration } from '../../report/figures.ts'
+import { list, plural, shortDuration } from '../../report/figures.ts'
 import { spent } from '../../report/terminal.ts'
 import type { RunView } from '../../server/api.ts'
 import { failures } from './failures.ts'
@@ -87,12 +87,16 @@ function next(view: RunView, file: string | undefined): Line[] {
       const first = view.jobs.find((job) => job.state === 'failed' && job.error?.input === undefined)
       const why = first === undefined ? [] : [command('next', `orchestrate why ${quotedRef(first, view.jobs)}`)]
       return [
+        ...stopped(view),
         ...why,
         command(
           first === undefined ? 'next' : '',
           `orchestrate resume ${view.run}`,
           'goes on from the last checkpoints',
         ),
+        ...(view.stoppedBy === null || file === undefined
+          ? []
+          : [command('', `orchestrate run ${file} --missing`, 'the same in a new run')]),
       ]
     }
     case 'cancelled':
@@ -101,6 +105,16 @@ function next(view: RunView, file: string | undefined): Line[] {
         command('next', `orchestrate resume ${view.run}`, 'goes on from the last checkpoints'),
       ]
   }
+}
+
+/** That not all was tried: the rest of the jobs did not fail. */
+function stopped({ stoppedBy, jobs }: RunView): Line[] {
+  const by = jobs.find((job) => job.key === stoppedBy)
+  if (by === undefined) return []
+  const left = jobs.filter((job) => job.state === 'cancelled').length
+  return [
+    command('stopped', `by ${jobRef(by, jobs)}, which failed (on_failure: stop); ${plural(left, 'job')} left undone`),
+  ]
 }
 
 const command = (title: string, text: string, remark?: string): Line => [

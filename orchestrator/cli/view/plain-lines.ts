@@ -21,6 +21,9 @@ export function plainLines(before: RunView | null, after: RunView, now: number):
   if (before === null)
     lines.unshift(...metricsCommands(after).map((text) => `${iso(now)} run ${after.run} metrics ${quoted(text)}`))
   lines.unshift(...troubleChanges(before?.troubles ?? [], after.troubles, now))
+  const by = after.jobs.find((job) => job.key === after.stoppedBy)
+  if (by && (before?.stoppedBy ?? null) === null)
+    lines.push(`${iso(now)} run ${after.run} stopping by=${jobRef(by, after.jobs)}`)
   if (after.state !== 'running' && before?.state !== after.state) {
     lines.push(
       `${iso(after.endedAt ?? now)} run ${after.run} ${after.state} ${seconds(after.createdAt, after.endedAt ?? now)}`,

@@ -1,5 +1,5 @@
 import { faultPoint } from '../../fault-point.ts'
-import { decideRun, isSaving, type Run, type RunCommand } from '../../run/run.ts'
+import { decideRun, isSaving, isStopping, type Run, type RunCommand } from '../../run/run.ts'
 import { concurrently } from '../../store/concurrently.ts'
 import { unpin } from '../../store/pins.ts'
 import { jobsOf } from '../find.ts'
@@ -44,6 +44,13 @@ async function carryOut(context: Context, run: Run, command: RunCommand): Promis
       await aggregates.updateJob(command.key, (job) =>
         job && (job.wants.has(id) || (command.mode === 'now' && isSaving(job)))
           ? [{ type: 'job.unwanted', run: id, mode: command.mode }]
+          : [],
+      )
+      return
+    case 'stop':
+      await aggregates.updateRun(id, (now) =>
+        now?.state === 'running' && now.epoch === run.epoch && !isStopping(now)
+          ? [{ type: 'run.stopped', job: command.key }]
           : [],
       )
       return

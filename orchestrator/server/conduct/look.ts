@@ -1,6 +1,7 @@
 import { OrchestrateError } from '../../errors.ts'
 import { isOver } from '../../run/job.ts'
 import type { JobEvent } from '../../run/job-events.ts'
+import { isStopping } from '../../run/run.ts'
 import { type Changed, jobAggregate, runAggregate } from '../aggregates.ts'
 import { conductJob } from './conduct-job.ts'
 import { conductRun } from './conduct-run.ts'
@@ -64,10 +65,12 @@ export function touchedBy(context: Context, aggregate: string, events: Parameter
   if (!isOver(job)) return [aggregate, ...pool]
   const { jobs, runs, index } = context.aggregates
   const readers = [...index.readersOf(name)].filter((key) => jobs.get(key)?.phase === 'waiting')
-  // A run has something to do once all its jobs are over; one that was withdrawn doesn't wait for those that others want.
+  // A run has something to do once all its jobs are over; one that stops doesn't wait for those that others want.
   const ending = [...index.runsOf(name)].filter((id) => {
     const run = runs.get(id)
-    return run?.state === 'running' && (run.cancelled !== null || index.left(id) === 0)
+    if (run?.state !== 'running') return false
+    const isToStop = job.phase === 'failed' && run.submitted.onFailure === 'stop'
+    return isStopping(run) || isToStop || index.left(id) === 0
   })
   return [...pool, ...readers.map(jobAggregate), ...ending.map(runAggregate)]
 }

@@ -24,6 +24,7 @@ export async function runView(context: Context, run: Run): Promise<RunView> {
     owner: submitted.owner,
     labels: submitted.labels,
     commit: submitted.commit,
+    stoppedBy: run.stoppedBy,
     supersededBy: run.supersededBy,
     dirty: submitted.patch !== null,
     secrets: submitted.secrets,

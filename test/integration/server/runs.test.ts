@@ -70,6 +70,32 @@ test('a failed job fails its dependants with the reason, and other cells go on',
   expect(why.sentence).toBe('second could not run: first failed after 1 attempt: fail_at is 1 (ASKED_TO)')
 })
 
+test('with on_failure: stop a failed job stops the rest of its run, but not what another run wants', async () => {
+  const { client } = await startDaemon(await makeState(), { ORCHESTRATE_CORES: '8' })
+  const { file, letGo } = await writeHeld(`
+  bad: { entry: count, with: { fail_at: 1, exit: 65 } }
+  own: { entry: count, with: { steps: 900000 } }
+  shared: { entry: count, with: { steps: 1000000 } }
+  joined: { entry: join, inputs: { numbers: shared.numbers } }`)
+  const other = await submitFile(client, file, { set: ['bad.with.fail_at=', 'own.with.steps=0'] })
+  await until(client, other.run, ({ jobs }) =>
+    jobs.some(({ stage, state }) => stage === 'shared' && state === 'running'),
+  )
+  const { run } = await submitFile(client, file, { set: ['on_failure=stop'] })
+  const stopped = await until(client, run, ended)
+  expect(stopped.state).toBe('failed')
+  expect(states(stopped)).toMatchObject({
+    'bad[default]': 'failed',
+    'own[default]': 'cancelled',
+    'shared[default]': 'running',
+  })
+  expect(stopped.stoppedBy).toBe(stopped.jobs.find(({ stage }) => stage === 'bad')?.key)
+  await letGo('shared')
+  const { state, jobs } = await until(client, other.run, ended)
+  expect(state).toBe('succeeded')
+  expect(jobs.find(({ stage }) => stage === 'shared')?.attempts).toBe(1)
+})
+
 test('a crash is tried again with back-off until no try is left, and a resume brings new tries', async () => {
   const { client } = await startDaemon(await makeState())
   const { run } = await submitStages(

@@ -93,6 +93,23 @@ test('each job that failed by itself says why, what to do, and where to look', (
   ])
 })
 
+test('a run that a failure stopped says which job it was, and how to go on with the rest', () => {
+  const error = { code: 'DATA', message: 'bad', hint: null }
+  const failed = job('train', { state: 'failed', cells: ['full'], error })
+  const jobs = [failed, ...['a', 'b'].map((cell) => job('train', { state: 'cancelled', cells: [cell] }))]
+  const view = run(jobs, { state: 'failed', endedAt: start + 5000, stoppedBy: failed.key })
+  expect(shown(view, { file: 'jobs/mine.yaml' }).slice(-4)).toEqual([
+    'stopped  by train[full], which failed (on_failure: stop); 2 jobs left undone',
+    "next     orchestrate why 'train[full]'",
+    '         orchestrate resume r-7k2pq   (goes on from the last checkpoints)',
+    '         orchestrate run jobs/mine.yaml --missing   (the same in a new run)',
+  ])
+  const before = run(jobs)
+  expect(plainLines(before, { ...before, stoppedBy: failed.key }, start)).toEqual([
+    '2026-11-22T21:04:00Z run r-7k2pq stopping by=train[full]',
+  ])
+})
+
 test('a run that was stopped says how to go on', () => {
   expect(shown(run([], { state: 'cancelled', endedAt: start + 5000 }))).toEqual([
     '■ quickstart · r-7k2pq · cancelled after 5s',

@@ -35,6 +35,7 @@ export function run(jobs: JobView[], given: Partial<RunView> = {}): RunView {
     owner: 'ana',
     labels: {},
     commit: null,
+    stoppedBy: null,
     supersededBy: null,
     dirty: false,
     secrets: [],

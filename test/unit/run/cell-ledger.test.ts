@@ -2,38 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { cellLedger, cellsOfRuns } from '../../../orchestrator/run/cell-ledger.ts'
 import type { Job } from '../../../orchestrator/run/job.ts'
 import type { Run, RunCell } from '../../../orchestrator/run/run.ts'
-import { jobAfter } from './fixtures.ts'
+import { jobAfter, runAfter } from './fixtures.ts'
 
 const cell = (name: string, jobs: Record<string, string>): RunCell => ({ name, values: {}, jobs })
 
 const run = (id: string, cells: RunCell[], state: Run['state'], cancelled: Run['cancelled'] = null): Run => ({
-  submitted: {
-    type: 'run.submitted',
-    at: 1,
-    run: id,
-    pipeline: 'p',
-    file: 'p.yaml',
-    text: '',
-    patch: null,
-    lock: null,
-    commit: null,
-    owner: 'o',
-    labels: {},
-    set: [],
-    only: [],
-    priority: 0,
-    secrets: [],
-    report: { rows: null, baseline: null, columns: 'task', value: 'success' },
-    cells,
-    jobs: [...new Set(cells.flatMap(({ jobs }) => Object.values(jobs)))],
-  },
-  version: 1,
+  ...runAfter([], { run: id, cells, jobs: [...new Set(cells.flatMap(({ jobs }) => Object.values(jobs)))] }),
   state,
   cancelled,
-  supersededBy: null,
-  pinned: false,
-  epoch: 0,
-  endedAt: null,
 })
 
 const job = (phase: Job['phase']): Job => ({ ...jobAfter([]), phase })

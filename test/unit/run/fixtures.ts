@@ -2,9 +2,12 @@ import type { PlannedJob } from '../../../orchestrator/plan/plan.ts'
 import { foldJob } from '../../../orchestrator/run/fold-job.ts'
 import type { Job } from '../../../orchestrator/run/job.ts'
 import type { JobEvent, Outcome } from '../../../orchestrator/run/job-events.ts'
+import { foldRun, type Run, type RunEvent, type RunSubmitted } from '../../../orchestrator/run/run.ts'
+
+type WithoutTime<E> = E extends { at: number } ? Omit<E, 'at'> : never
 
 /** An event without its time; events happen at 1, 2, 3, … */
-export type Timeless = JobEvent extends infer E ? (E extends JobEvent ? Omit<E, 'at'> : never) : never
+export type Timeless = WithoutTime<JobEvent>
 
 export const planned = (patch: Partial<PlannedJob> = {}): PlannedJob => ({
   key: 'k'.repeat(64),
@@ -42,6 +45,32 @@ export function jobAfter(events: Timeless[], patch: Partial<PlannedJob> = {}): J
   const job = foldJob(all)
   if (!job) throw new Error('no job')
   return job
+}
+
+export function runAfter(events: WithoutTime<RunEvent>[], patch: Partial<RunSubmitted> = {}): Run {
+  const submitted: WithoutTime<RunSubmitted> = {
+    type: 'run.submitted',
+    run: 'r-1',
+    pipeline: 'p',
+    file: 'p.yaml',
+    text: '',
+    patch: null,
+    lock: null,
+    commit: null,
+    owner: 'o',
+    labels: {},
+    set: [],
+    only: [],
+    priority: 0,
+    secrets: [],
+    report: { rows: null, baseline: null, columns: 'task', value: 'success' },
+    cells: [],
+    jobs: [],
+    ...patch,
+  }
+  const run = foldRun([submitted, ...events].map((event, i) => ({ ...event, at: i + 1 }) as RunEvent))
+  if (!run) throw new Error('no run')
+  return run
 }
 
 export const wanted = (run = 'r-1', epoch = 0): Timeless => ({

@@ -73,6 +73,11 @@ const cases: [name: string, file: string, said: string[]][] = [
     [at('2:11', 'priority: expected a whole number, found "high"')],
   ],
   [
+    'a word that nothing can be on failure',
+    changed(['worker:', 'on_failure: halt\nworker:']),
+    [at('2:13', "on_failure: expected 'continue' or 'stop', found \"halt\"")],
+  ],
+  [
     'a secret with its value',
     changed(['worker:', 'secrets: [HF_TOKEN=abc]\nworker:']),
     [at('2:11', 'secrets[0]: expected the name of an environment variable, found "HF_TOKEN=abc"')],

@@ -137,18 +137,19 @@ test('the environment is text, unless it can only be read as a number or a truth
 })
 
 test('--set wins over the file and over its cells, and may change what is not a stage', () => {
-  const { cells, priority, labels } = parsed({
+  const { cells, priority, labels, onFailure } = parsed({
     set: [
       'bread.with.minutes=10',
       'bread.with.salted=true',
       'stages.bread.with.oven={fan: true}',
       'priority=3',
+      'on_failure=stop',
       'labels.who=me',
       'bread.inputs.seeds=',
     ],
   })
   expect(stage(cells, 1, 'bread').config).toMatchObject({ minutes: 10, salted: true, oven: { fan: true } })
-  expect({ priority, labels }).toEqual({ priority: 3, labels: { who: 'me' } })
+  expect({ priority, labels, onFailure }).toEqual({ priority: 3, labels: { who: 'me' }, onFailure: 'stop' })
   expect(names(cells)[0]).toEqual(['plain', ['flour', 'bread', 'scores']])
 })
 
